@@ -1,0 +1,32 @@
+# Muster. `make` alone says what there is; the scripts do the work.
+.DEFAULT_GOAL := help
+.PHONY: help need run test lint bench chaos clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+need: ## Install what is missing on this machine (Debian)
+	@scripts/need test
+
+run: ## Start the whole of Muster on SQLite, in one program, with a shop to try
+	@scripts/run
+
+test: ## Check and test everything, as CI does
+	@scripts/need test
+	@scripts/services run scripts/test
+
+lint: ## Only the checks: format, lints, contract, dependencies, deployment
+	@scripts/need test
+	@scripts/check
+
+bench: ## Measure: the benchmarks, built for release
+	@scripts/need test
+	@scripts/services run scripts/bench
+
+chaos: ## Break things on purpose: the fault lab
+	@scripts/need test
+	@scripts/services run scripts/chaos
+
+clean: ## Remove what was built and stop the tests' services
+	@scripts/services stop
+	@rm -rf target clients/node_modules clients/*/dist
