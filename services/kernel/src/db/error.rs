@@ -1,0 +1,106 @@
+//! What a database may answer, in terms that both engines share.
+
+use crate::error::Error;
+
+/// Why a statement failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// A row with this key exists.
+    #[error("a unique key is taken: {0}")]
+    Unique(sqlx::Error),
+    /// A row that this one points at does not exist, or is still pointed at.
+    #[error("a foreign key does not hold: {0}")]
+    ForeignKey(sqlx::Error),
+    /// Two transactions were in each other's way; running again may succeed.
+    #[error("two transactions collided: {0}")]
+    Conflict(sqlx::Error),
+    /// The statement took longer than it may.
+    #[error("the statement timed out")]
+    TimedOut,
+    /// Too many requests wait for the one writer.
+    #[error("too many writers are waiting")]
+    Crowded,
+    /// The disk or the tablespace is full.
+    #[error("no space is left: {0}")]
+    Full(sqlx::Error),
+    /// The database is out of reach.
+    #[error("the database is out of reach: {0}")]
+    Unavailable(sqlx::Error),
+    /// The connection broke while committing: it may have happened.
+    #[error("the outcome of a commit is not known")]
+    CommitUnknown,
+    /// Anything else: a fault of ours.
+    #[error(transparent)]
+    Other(sqlx::Error),
+}
+
+impl DbError {
+    /// A row with this key exists.
+    pub fn is_unique(&self) -> bool {
+        matches!(self, Self::Unique(_))
+    }
+
+    pub(super) fn breaks_connection(&self) -> bool {
+        matches!(self, Self::TimedOut | Self::Unavailable(_))
+    }
+}
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        let sqlx::Error::Database(database) = &error else {
+            return match error {
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::Protocol(_) => Self::Unavailable(error),
+                other => Self::Other(other),
+            };
+        };
+        if database.is_unique_violation() {
+            return Self::Unique(error);
+        }
+        if database.is_foreign_key_violation() {
+            return Self::ForeignKey(error);
+        }
+        match database.code().as_deref().unwrap_or_default() {
+            // PostgreSQL: serialization failure, deadlock, lock time-out. SQLite: busy, and its extended forms.
+            "40001" | "40P01" | "55P03" | "5" | "261" | "517" | "773" => Self::Conflict(error),
+            "57014" => Self::TimedOut,
+            // Disk full (both), out of memory, I/O error while writing.
+            "53100" | "13" | "778" | "1034" => Self::Full(error),
+            code if code.starts_with("08") || code.starts_with("57P") || code == "53300" || code == "25006" => {
+                Self::Unavailable(error)
+            }
+            _ => Self::Other(error),
+        }
+    }
+}
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        let again = "nothing was changed; try again";
+        match error {
+            DbError::Unique(_) | DbError::Conflict(_) => Self::aborted("CONFLICT", again).caused_by(error),
+            DbError::TimedOut | DbError::Unavailable(_) => {
+                Self::unavailable("DATABASE_UNAVAILABLE", "the database does not answer; try again").caused_by(error)
+            }
+            DbError::CommitUnknown => Self::unavailable(
+                "OUTCOME_UNKNOWN",
+                "the connection to the database broke; try again with the same idempotency key",
+            )
+            .caused_by(error),
+            DbError::Crowded => Self::exhausted(
+                "TOO_BUSY",
+                "too many changes are waiting",
+                std::time::Duration::from_millis(250),
+            ),
+            DbError::Full(_) => {
+                let wait = std::time::Duration::from_secs(5);
+                Self::exhausted("STORAGE_FULL", "the storage is full; nothing was changed", wait).caused_by(error)
+            }
+            DbError::ForeignKey(_) | DbError::Other(_) => Self::internal(error),
+        }
+    }
+}

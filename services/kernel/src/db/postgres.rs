@@ -1,0 +1,121 @@
+//! PostgreSQL: one schema per service, a transaction per unit of work, the tenant set inside it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+
+use super::{DbError, Reach, bounded};
+use crate::error::Error;
+
+/// A connection that sat idle for longer is asked whether it is alive before it is used.
+const ASK_AFTER: Duration = Duration::from_secs(1);
+
+#[derive(Clone)]
+pub(super) struct Postgres {
+    pool: PgPool,
+}
+
+/// The options that every connection of `service` is made with.
+pub(super) fn options(service: &str, url: &str) -> Result<PgConnectOptions, Error> {
+    let options = PgConnectOptions::from_str(url).map_err(|cause| {
+        Error::failed_precondition("BAD_DATABASE_URL", "the database URL is not usable").caused_by(cause)
+    })?;
+    Ok(options.application_name(&format!("muster-{service}")).options([
+        ("search_path", service),
+        ("statement_timeout", "5s"),
+        ("lock_timeout", "2s"),
+        ("idle_in_transaction_session_timeout", "10s"),
+        ("client_connection_check_interval", "2s"),
+    ]))
+}
+
+impl Postgres {
+    pub(super) fn open(service: &'static str, url: &str, connections: u32) -> Result<Self, Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(2))
+            .max_lifetime(Duration::from_secs(30 * 60))
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    Ok(meta.idle_for < ASK_AFTER
+                        || tokio::time::timeout(Duration::from_millis(500), connection.ping())
+                            .await
+                            .is_ok_and(|answer| answer.is_ok()))
+                })
+            })
+            .connect_lazy_with(options(service, url)?);
+        Ok(Self { pool })
+    }
+
+    /// Begins, and tells the database whose rows may be seen, in one round trip.
+    pub(super) async fn begin(&self, reach: Reach, read_only: bool) -> Result<Transaction, DbError> {
+        let conn = tokio::time::timeout(Duration::from_secs(2), self.pool.acquire()).await;
+        let conn = conn.map_err(|_| DbError::Unavailable(sqlx::Error::PoolTimedOut))??;
+        let mut transaction = Transaction { conn: Some(conn) };
+        let mode = if read_only { "READ ONLY" } else { "READ WRITE" };
+        let tenant = match reach {
+            Reach::Tenant(tenant) => tenant.to_string(),
+            Reach::System => "system".to_owned(),
+        };
+        // The text holds a UUID or a fixed word, nothing from outside.
+        let begin = format!("BEGIN {mode}; SELECT set_config('app.tenant', '{tenant}', true)");
+        let outcome = bounded(transaction.conn()?.execute(AssertSqlSafe(begin))).await;
+        if outcome.is_err() {
+            transaction.discard();
+        }
+        outcome.map(|_| transaction)
+    }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A transaction that, where it is neither committed nor rolled back, takes its connection with it: a cancelled
+/// request leaves neither a lock nor a half-read answer behind.
+pub(super) struct Transaction {
+    conn: Option<PoolConnection<sqlx::Postgres>>,
+}
+
+impl Transaction {
+    pub(super) fn conn(&mut self) -> Result<&mut PgConnection, DbError> {
+        self.conn
+            .as_deref_mut()
+            .ok_or(DbError::Unavailable(sqlx::Error::PoolClosed))
+    }
+
+    pub(super) fn discard(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            drop(conn.detach());
+        }
+    }
+
+    pub(super) async fn commit(mut self) -> Result<(), DbError> {
+        match bounded(self.conn()?.execute("COMMIT")).await {
+            Ok(_) => {
+                // Back to the pool.
+                drop(self.conn.take());
+                Ok(())
+            }
+            Err(error @ (DbError::Unique(_) | DbError::ForeignKey(_) | DbError::Conflict(_))) => Err(error),
+            Err(_) => Err(DbError::CommitUnknown),
+        }
+    }
+
+    pub(super) async fn rollback(mut self) {
+        let Ok(conn) = self.conn() else { return };
+        if bounded(conn.execute("ROLLBACK")).await.is_ok() {
+            drop(self.conn.take());
+        }
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}

@@ -1,0 +1,17 @@
+//! What stands between a socket and a handler, the same at the gateway and at every service.
+
+mod deadline;
+mod listen;
+mod measure;
+mod stack;
+mod status;
+mod tls;
+mod trace;
+
+pub use deadline::{DEFAULT_DEADLINE, LONGEST_DEADLINE, STREAM_DEADLINE, TIMEOUT_HEADER, deadline_of, format_timeout};
+pub use listen::{Limits, Peer, serve};
+pub use measure::Measured;
+pub use stack::ServiceStack;
+pub use status::{is_grpc, normalise, refuse};
+pub use tls::ReloadingTls;
+pub use trace::{request_id, span_for};

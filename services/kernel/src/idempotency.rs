@@ -1,0 +1,182 @@
+//! The same key, the same answer.
+//!
+//! A record is found by a keyed digest of (caller, method, key) and holds a keyed digest of the request and the sealed
+//! answer. The sealing key is derived from the caller's key, which is not stored: the database alone gives neither
+//! tokens nor ballots away, nor lets anybody test a guess of what was asked.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use prost::Message;
+use tonic::metadata::MetadataMap;
+use uuid::Uuid;
+
+use crate::clock::World;
+use crate::db::{Conn, Db, DbError, Reach};
+use crate::error::Error;
+use crate::identity::Caller;
+use crate::seal::{MasterKey, Sealing, keyed_digest};
+use crate::{exec, on};
+
+/// The metadata key under which a client sends its key.
+pub const HEADER: &str = "idempotency-key";
+/// Records are kept for so long at least.
+pub const KEPT: TimeDelta = TimeDelta::hours(48);
+
+const LONGEST_KEY: usize = 255;
+
+/// Keys for looking records up.
+#[derive(Clone)]
+pub struct Idempotency {
+    master: Arc<MasterKey>,
+    index_key: [u8; 32],
+    request_key: [u8; 32],
+    world: World,
+}
+
+/// What was answered.
+#[derive(Clone, PartialEq, Message)]
+pub struct Record {
+    /// The gRPC code; 0 is success.
+    #[prost(int32, tag = "1")]
+    pub code: i32,
+    /// The encoded response, or the encoded status details of a refusal.
+    #[prost(bytes = "vec", tag = "2")]
+    pub body: Vec<u8>,
+    /// The message of a refusal.
+    #[prost(string, tag = "3")]
+    pub message: String,
+}
+
+/// The record of one request.
+#[derive(Clone)]
+pub(crate) struct Records {
+    keys: Idempotency,
+    tenant: Uuid,
+    key_digest: [u8; 32],
+    request_digest: [u8; 32],
+    sealing: Sealing,
+}
+
+impl Idempotency {
+    /// Keys derived from the installation's secret.
+    pub fn new(master: Arc<MasterKey>, world: World) -> Self {
+        let index_key = master.derive("idempotency-index", b"");
+        let request_key = master.derive("idempotency-request", b"");
+        Self {
+            master,
+            index_key,
+            request_key,
+            world,
+        }
+    }
+
+    /// The record that this request would have; none if the client sent no key.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where the key is empty, longer than 255 bytes, not visible ASCII, or sent twice.
+    pub(crate) fn of_request(
+        &self,
+        metadata: &MetadataMap,
+        caller: &Caller,
+        method: &str,
+        request: &impl Message,
+    ) -> Result<Option<Records>, Error> {
+        let mut keys = metadata.get_all(HEADER).iter();
+        let Some(key) = keys.next() else { return Ok(None) };
+        let fault = |what| Error::invalid(HEADER, "BAD_IDEMPOTENCY_KEY", what);
+        if keys.next().is_some() {
+            return Err(fault("send one idempotency key, not several"));
+        }
+        let key = key.to_str().map_err(|_| fault("must be visible ASCII"))?.as_bytes();
+        if key.is_empty() || key.len() > LONGEST_KEY {
+            return Err(fault("must have 1 to 255 characters"));
+        }
+        let tenant = caller.tenant_id.unwrap_or_default();
+        let key_digest = keyed_digest(
+            &self.index_key,
+            &[tenant.as_bytes(), caller.actor().as_bytes(), method.as_bytes(), key],
+        );
+        let request_digest = keyed_digest(&self.request_key, &[&request.encode_to_vec()]);
+        let sealing = self.master.sealing("idempotency-answer", key);
+        Ok(Some(Records {
+            keys: self.clone(),
+            tenant,
+            key_digest,
+            request_digest,
+            sealing,
+        }))
+    }
+}
+
+impl Records {
+    /// The answer given before, if any.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` with reason `IDEMPOTENCY_MISMATCH` if the key was used for another request.
+    pub(crate) async fn find(&self, conn: &mut Conn) -> Result<Option<Record>, Error> {
+        let sql = "SELECT request_digest, answer FROM idempotency WHERE tenant_id = $1 AND key_digest = $2";
+        let found: Option<(Vec<u8>, Vec<u8>)> = on!(conn, |c| sqlx::query_as(sql)
+            .bind(self.tenant)
+            .bind(self.key_digest.as_slice())
+            .fetch_optional(c))?;
+        let Some((request_digest, answer)) = found else {
+            return Ok(None);
+        };
+        if request_digest != self.request_digest {
+            return Err(Error::invalid(
+                HEADER,
+                "IDEMPOTENCY_MISMATCH",
+                "this key was used for another request; use a new key for a new request",
+            ));
+        }
+        let answer = self.sealing.open(&self.key_digest, &answer)?;
+        Record::decode(answer.as_slice()).map(Some).map_err(Error::internal)
+    }
+
+    /// Writes the answer beside what it answers.
+    pub(crate) async fn store(&self, conn: &mut Conn, answer: &Record, at: DateTime<Utc>) -> Result<(), Error> {
+        let sealed = self
+            .sealing
+            .seal(&self.keys.world, &self.key_digest, &answer.encode_to_vec())?;
+        let sql =
+            "INSERT INTO idempotency (tenant_id, key_digest, request_digest, answer, at) VALUES ($1, $2, $3, $4, $5)";
+        exec!(
+            conn,
+            sqlx::query(sql)
+                .bind(self.tenant)
+                .bind(self.key_digest.as_slice())
+                .bind(self.request_digest.as_slice())
+                .bind(sealed)
+                .bind(at)
+        )?;
+        Ok(())
+    }
+
+    /// The tenant whose record it is; nil for callers without one.
+    pub(crate) fn reach(&self) -> Reach {
+        if self.tenant.is_nil() {
+            Reach::System
+        } else {
+            Reach::Tenant(self.tenant)
+        }
+    }
+}
+
+/// Deletes records that are older than [`KEPT`], a few at a time.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn forget_old(db: &Db, now: DateTime<Utc>) -> Result<u64, DbError> {
+    let mut conn = db.write(Reach::System).await?;
+    let sql = "DELETE FROM idempotency WHERE (tenant_id, key_digest) IN \
+               (SELECT tenant_id, key_digest FROM idempotency WHERE at < $1 LIMIT 1000)";
+    let deleted = exec!(&mut conn, sqlx::query(sql).bind(now - KEPT));
+    match deleted {
+        Ok(count) => conn.commit().await.map(|()| count),
+        Err(error) => {
+            conn.rollback().await;
+            Err(error)
+        }
+    }
+}

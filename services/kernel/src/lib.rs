@@ -1,0 +1,33 @@
+//! What every service of Muster stands on.
+//!
+//! A service is given [`Deps`](service::Deps) and answers with a [`Service`](service::Service): its routes and its
+//! background tasks. Its handlers stand behind a [`Door`](door::Door):
+//!
+//! ```ignore
+//! async fn place_order(&self, request: Request<PlaceOrderRequest>) -> Result<Response<PlaceOrderResponse>, Status> {
+//!     self.door.mutate(self, request, |api, unit, message| Box::pin(place_order::handle(api, unit, message))).await
+//! }
+//! ```
+//!
+//! and read and write through the [`UnitOfWork`](uow::UnitOfWork) that the door hands them.
+
+pub mod cache;
+pub mod clock;
+pub mod db;
+pub mod door;
+pub mod edge;
+pub mod error;
+pub mod idempotency;
+pub mod identity;
+pub mod log;
+pub mod page;
+pub mod redis;
+pub mod seal;
+pub mod service;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod time;
+pub mod transport;
+pub mod uow;
+
+pub use error::Error;

@@ -1,0 +1,119 @@
+//! Following a log: what is there, then what comes.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+
+use super::{Doorbell, Position, StoredEvent, end, read_after};
+use crate::clock::World;
+use crate::db::{Db, DbError, Reach};
+
+/// Events are read in batches of at most so many.
+const BATCH: i64 = 500;
+/// Without a ring the log is looked at this often.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// After a ring with nothing to read yet (an older transaction is still open), it is looked at again this soon.
+const RETRY: Duration = Duration::from_millis(5);
+
+/// Reads one service's log from a position on.
+pub struct Follower {
+    db: Db,
+    world: World,
+    rings: watch::Receiver<u64>,
+    position: Position,
+    retries: u32,
+}
+
+/// What a follower read.
+#[derive(Debug)]
+pub struct Batch {
+    /// In log order. May be empty: then only `read_through` is new.
+    pub events: Vec<StoredEvent>,
+    /// Where the batch ends.
+    pub position: Position,
+    /// Everything that was final at this moment has been handed out, unless `more`.
+    pub read_through: DateTime<Utc>,
+    /// The batch was full, and there is more to read at once.
+    pub more: bool,
+}
+
+impl Follower {
+    /// Follows from after `position`.
+    pub fn from(db: Db, world: World, bell: &Doorbell, position: Position) -> Self {
+        Self {
+            db,
+            world,
+            rings: bell.listen(),
+            position,
+            retries: 0,
+        }
+    }
+
+    /// Follows from the end of the log.
+    ///
+    /// # Errors
+    /// If the database is out of reach.
+    pub async fn from_end(db: Db, world: World, bell: &Doorbell) -> Result<Self, DbError> {
+        // Listen first, then look: a ring in between is not lost.
+        let rings = bell.listen();
+        let mut conn = db.read(Reach::System).await?;
+        let position = end(&mut conn).await;
+        conn.rollback().await;
+        Ok(Self {
+            db,
+            world,
+            rings,
+            position: position?,
+            retries: 0,
+        })
+    }
+
+    /// How far it has read.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Waits for a ring (or for a while), then reads. The first call reads at once.
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// If the database is out of reach; call again after a pause.
+    pub async fn next(&mut self) -> Result<Batch, DbError> {
+        loop {
+            let batch = self.read().await?;
+            if !batch.events.is_empty() {
+                self.retries = 3;
+                return Ok(batch);
+            }
+            let wait = if self.retries > 0 { RETRY } else { PATIENCE };
+            self.retries = self.retries.saturating_sub(1);
+            match tokio::time::timeout(wait, self.rings.changed()).await {
+                Ok(Ok(())) => self.retries = 4,
+                // The bell is gone with its service; go on by looking.
+                Ok(Err(_)) => tokio::time::sleep(PATIENCE).await,
+                Err(_) if wait == PATIENCE => return Ok(batch),
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<Batch, DbError> {
+        let read_through = self.world.now();
+        let mut conn = self.db.read(Reach::System).await?;
+        let events = read_after(&mut conn, self.position, BATCH).await;
+        conn.rollback().await;
+        let events = events?;
+        if let Some(last) = events.last() {
+            self.position = last.position();
+        }
+        let more = i64::try_from(events.len()).unwrap_or(i64::MAX) >= BATCH;
+        Ok(Batch {
+            events,
+            position: self.position,
+            read_through,
+            more,
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! Reaching another role: over the network, or in this process in a way that cannot differ from the network.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use http::{HeaderValue, Request, Response};
+use tonic::body::Body;
+use tonic::transport::Endpoint;
+use tower::{Service, ServiceExt};
+
+use crate::edge::ServiceStack;
+use crate::error::Error;
+use crate::identity::ServiceKey;
+
+/// What generated clients are put on. Cheap to clone.
+#[derive(Clone)]
+pub enum Transport {
+    /// The role runs in this process; it may still be starting.
+    Local(Arc<OnceLock<ServiceStack>>),
+    /// The role runs elsewhere.
+    Remote(tonic::transport::Channel),
+}
+
+impl Transport {
+    /// A channel to an address such as `http://orders:7002`. It connects when it is first used.
+    ///
+    /// # Errors
+    /// If the address is not one.
+    pub fn remote(address: &str) -> Result<Self, Error> {
+        let fault =
+            |cause| Error::failed_precondition("BAD_ADDRESS", "a role's address is not usable").caused_by(cause);
+        let endpoint = Endpoint::from_shared(address.to_owned()).map_err(fault)?;
+        let channel = endpoint
+            .connect_timeout(Duration::from_secs(1))
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(10))
+            .keep_alive_timeout(Duration::from_secs(5))
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(1 << 18)
+            .initial_connection_window_size(1 << 20)
+            .connect_lazy();
+        Ok(Self::Remote(channel))
+    }
+}
+
+impl Service<Request<Body>> for Transport {
+    type Response = Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = BoxFuture<'static, Result<Response<Body>, tonic::transport::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        match self {
+            Self::Local(_) => Poll::Ready(Ok(())),
+            Self::Remote(channel) => Service::<Request<Body>>::poll_ready(channel, context),
+        }
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        match self {
+            Self::Local(stack) => {
+                let stack = stack.get().cloned();
+                Box::pin(async move {
+                    let Some(stack) = stack else {
+                        return Ok(Error::unavailable("STARTING", "this service is still starting")
+                            .to_status()
+                            .into_http());
+                    };
+                    // What does not cross a network does not cross here either.
+                    request.extensions_mut().clear();
+                    match stack.oneshot(request).await {
+                        Ok(response) => Ok(response),
+                        Err(never) => match never {},
+                    }
+                })
+            }
+            Self::Remote(channel) => Box::pin(Service::call(channel, request)),
+        }
+    }
+}
+
+/// Where each role is. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Peers(Arc<HashMap<&'static str, Transport>>);
+
+impl Peers {
+    /// Roles and how to reach them.
+    pub fn new(peers: impl IntoIterator<Item = (&'static str, Transport)>) -> Self {
+        Self(Arc::new(peers.into_iter().collect()))
+    }
+
+    /// The way to a role.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if this installation does not have the role.
+    pub fn connect(&self, role: &str) -> Result<Transport, Error> {
+        let missing = || Error::unavailable("NO_SUCH_ROLE", "this part of Muster is not configured here");
+        self.0.get(role).cloned().ok_or_else(missing)
+    }
+
+    /// The way to a role for one of Muster's own parts: each request carries its service token.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_as(&self, own_name: &'static str, role: &str, key: &ServiceKey) -> Result<AsService, Error> {
+        Ok(AsService {
+            inner: self.connect(role)?,
+            own_name,
+            key: key.clone(),
+        })
+    }
+}
+
+/// A transport that names the calling part of Muster on each request.
+#[derive(Clone)]
+pub struct AsService {
+    inner: Transport,
+    own_name: &'static str,
+    key: ServiceKey,
+}
+
+impl Service<Request<Body>> for AsService {
+    type Response = Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = BoxFuture<'static, Result<Response<Body>, tonic::transport::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let Ok(token) = HeaderValue::from_str(&self.key.token(self.own_name)) {
+            request.headers_mut().insert(crate::identity::SERVICE_HEADER, token);
+        }
+        self.inner.call(request)
+    }
+}

@@ -1,0 +1,184 @@
+//! The unit of work: one request, one transaction.
+//!
+//! A handler reads and writes through it and appends events to it. State, events and idempotency record are committed
+//! together by the [`Door`](crate::door::Door), or not at all; nothing else commits.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::clock::World;
+use crate::db::{Conn, Db, Reach};
+use crate::error::Error;
+use crate::idempotency::{Record, Records};
+use crate::identity::Caller;
+use crate::log::{self, NewEvent};
+
+/// One request's transaction. It begins with the first use of [`conn`](Self::conn).
+pub struct UnitOfWork {
+    db: Db,
+    world: World,
+    caller: Caller,
+    request_id: String,
+    reach: Reach,
+    tenant: Option<Uuid>,
+    writing: bool,
+    conn: Option<Conn>,
+    now: DateTime<Utc>,
+    events: Vec<NewEvent>,
+    records: Option<Records>,
+    replay: Option<Record>,
+}
+
+impl UnitOfWork {
+    pub(crate) fn new(db: Db, world: World, caller: Caller, request_id: String, writing: bool) -> Self {
+        let tenant = caller.tenant_id;
+        let reach = tenant.map_or(Reach::System, Reach::Tenant);
+        let now = world.now();
+        Self {
+            db,
+            world,
+            caller,
+            request_id,
+            reach,
+            tenant,
+            writing,
+            conn: None,
+            now,
+            events: Vec::new(),
+            records: None,
+            replay: None,
+        }
+    }
+
+    /// A writing unit of work for the system itself: seeds, operator commands, background tasks.
+    pub fn system(db: Db, world: World, actor: &'static str) -> Self {
+        Self::new(db, world, Caller::service(actor), format!("system-{actor}"), true)
+    }
+
+    pub(crate) fn remember_in(&mut self, records: Records) {
+        self.records = Some(records);
+    }
+
+    /// The moment of the request. It does not move while the request runs.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// A new id.
+    pub fn new_id(&self) -> Uuid {
+        self.world.new_id()
+    }
+
+    /// Clock and chance.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Who calls.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The request's id, as it stands in logs and in the answer.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// Whose rows this unit works on.
+    ///
+    /// # Errors
+    /// `INTERNAL` before a public method has entered a tenant.
+    pub fn tenant(&self) -> Result<Uuid, Error> {
+        self.tenant
+            .ok_or_else(|| Error::internal("a tenant's rows were asked for before the tenant was known"))
+    }
+
+    /// Enters a tenant, for callers who have none: sign-in, pairing, operator commands. A caller who has one stays.
+    pub fn enter(&mut self, tenant: Uuid) {
+        self.tenant = self.caller.tenant_id.or(Some(tenant));
+    }
+
+    /// The transaction's connection.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if the database is out of reach.
+    pub async fn conn(&mut self) -> Result<&mut Conn, Error> {
+        if self.conn.is_none() {
+            let mut conn = if self.writing {
+                self.db.write(self.reach).await?
+            } else {
+                self.db.read(self.reach).await?
+            };
+            if let Some(records) = &self.records
+                && let Some(record) = records.find(&mut conn).await?
+            {
+                conn.rollback().await;
+                self.replay = Some(record);
+                return Err(Error::aborted("REPLAY", "this request was answered before"));
+            }
+            self.conn = Some(conn);
+        }
+        self.conn.as_mut().ok_or_else(|| Error::internal("no connection"))
+    }
+
+    /// Adds an event. It is written when the unit commits.
+    pub fn append(&mut self, event: NewEvent) {
+        self.events.push(event);
+    }
+
+    /// Whether anything would be announced by committing.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    pub(crate) fn take_replay(&mut self) -> Option<Record> {
+        self.replay.take()
+    }
+
+    /// Writes the events and the answer, and commits.
+    pub(crate) async fn commit(mut self, answer: Option<&Record>) -> Result<(), Error> {
+        if self.conn.is_none() && self.events.is_empty() && answer.is_none() {
+            return Ok(());
+        }
+        if self.conn.is_none() {
+            self.conn().await?;
+        }
+        let written = self.write_out(answer).await;
+        let Some(conn) = self.conn.take() else { return Ok(()) };
+        match written {
+            Ok(()) => Ok(conn.commit().await?),
+            Err(error) => {
+                conn.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn write_out(&mut self, answer: Option<&Record>) -> Result<(), Error> {
+        let events = std::mem::take(&mut self.events);
+        let tenant = if events.is_empty() { Uuid::nil() } else { self.tenant()? };
+        let actor = self.caller.actor();
+        let Some(conn) = self.conn.as_mut() else { return Ok(()) };
+        for event in &events {
+            log::append(conn, tenant, event, &actor, &self.request_id, self.now).await?;
+        }
+        if let (Some(records), Some(answer)) = (&self.records, answer) {
+            records.store(conn, answer, self.now).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits a unit of the system itself, outside of a door.
+    ///
+    /// # Errors
+    /// If the database is out of reach, or somebody else was quicker (`CONFLICT`).
+    pub async fn finish(self) -> Result<(), Error> {
+        self.commit(None).await
+    }
+
+    pub(crate) async fn rollback(mut self) {
+        if let Some(conn) = self.conn.take() {
+            conn.rollback().await;
+        }
+    }
+}
