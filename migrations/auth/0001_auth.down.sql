@@ -1,0 +1,15 @@
+DROP TABLE platform_signing_key;
+DROP TABLE platform_guess_count;
+DROP TABLE platform_guess;
+DROP TABLE platform_pairing;
+DROP TABLE device;
+DROP TABLE revocation;
+DROP TABLE session;
+DROP TABLE password;
+DROP TABLE person_role;
+DROP TABLE person_location;
+DROP TABLE person_term;
+DROP TABLE person;
+DROP TABLE location;
+DROP TABLE tenant;
+DROP TABLE platform_slug;
