@@ -13,6 +13,7 @@
 
 pub mod cache;
 pub mod clock;
+pub mod config;
 pub mod db;
 pub mod door;
 pub mod edge;
@@ -26,6 +27,7 @@ pub mod seal;
 pub mod service;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod telemetry;
 pub mod time;
 pub mod transport;
 pub mod uow;

@@ -91,6 +91,13 @@ impl Peers {
         Self(Arc::new(peers.into_iter().collect()))
     }
 
+    /// The roles that this installation has, sorted.
+    pub fn names(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.0.keys().copied().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The way to a role.
     ///
     /// # Errors

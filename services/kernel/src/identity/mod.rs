@@ -2,6 +2,7 @@
 
 mod caller;
 mod claims;
+mod follow;
 mod lock;
 mod service_token;
 mod trust;
@@ -9,6 +10,7 @@ mod verify;
 
 pub use caller::{Caller, Principal};
 pub use claims::{AUDIENCE, Claims, LIFETIME, TOKEN_TYPE};
+pub use follow::follow_trust;
 pub use lock::{FRESH_FOR, Lock};
 pub use service_token::{CLIENT_HEADER, SERVICE_HEADER, ServiceKey};
 pub use trust::{PublicKey, Revocation, Trust};

@@ -1,0 +1,165 @@
+//! The gateway: one port for gRPC, grpc-web and the static clients.
+//!
+//! It checks the token and the method's rule, bounds callers, carries deadline, trace and request id on, and forwards
+//! bytes. It knows no business rule and decodes no business message.
+
+mod admit;
+mod browser;
+mod clients;
+mod forward;
+mod limits;
+mod own;
+mod shared_limits;
+mod upstreams;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, Response, StatusCode};
+use muster_kernel::clock::World;
+use muster_kernel::config::Config;
+use muster_kernel::edge::Limits;
+use muster_kernel::identity::Lock;
+use muster_kernel::redis::Redis;
+use muster_kernel::transport::Peers;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic_web::GrpcWebLayer;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::browser::Cors;
+use crate::clients::Clients;
+use crate::forward::Forward;
+use crate::own::Own;
+
+/// The gateway as a service of HTTP requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    forward: Forward,
+    own: Own,
+    clients: Arc<Clients>,
+    cors: Arc<Cors>,
+    secure: bool,
+}
+
+/// What the gateway stands on.
+pub struct Parts {
+    /// The lock on the outer door.
+    pub lock: Arc<Lock>,
+    /// The roles behind it.
+    pub peers: Peers,
+    /// Clock and chance.
+    pub world: World,
+    /// Shared rate limits, where there are several gateways.
+    pub redis: Option<Redis>,
+    /// Cancelled when the process stops.
+    pub stop: CancellationToken,
+}
+
+impl Gateway {
+    /// A gateway with these settings over these roles.
+    pub fn new(config: &Config, parts: Parts) -> Self {
+        let own = Own::new(config, &parts);
+        let secure = !config.gateway.tls_certificate.is_empty();
+        let cors = Arc::new(Cors::new(&config.gateway.cors_origins));
+        Self { forward: Forward::new(config, parts), own, clients: Arc::new(Clients::load()), cors, secure }
+    }
+
+    /// The bounds of its listener.
+    pub fn listener_limits(config: &Config) -> Limits {
+        Limits {
+            connections: config.gateway.connections,
+            connections_per_address: config.gateway.connections_per_address,
+            ..Limits::default()
+        }
+    }
+
+    async fn handle(self, request: Request<Body>) -> Response<Body> {
+        let origin = request.headers().get(http::header::ORIGIN).cloned();
+        let is_rpc = kind(&request) != Kind::Page;
+        let mut response = match kind(&request) {
+            Kind::Preflight => self.cors.preflight(&request),
+            Kind::Grpc => self.clone().call(request).await,
+            Kind::GrpcWeb => {
+                let Ok(response) = GrpcWebLayer::new().layer(Calls(self.clone())).oneshot(request).await;
+                response
+            }
+            Kind::Page => self.own.page(&request).unwrap_or_else(|| self.clients.page(&request)),
+        };
+        self.cors.mark(&mut response, origin.as_ref());
+        browser::secure(&mut response, is_rpc, self.secure);
+        response
+    }
+
+    /// A call in gRPC's own form, whatever form it came in.
+    async fn call(self, request: Request<Body>) -> Response<Body> {
+        match self.own.serves(request.uri().path()) {
+            true => self.own.call(request).await,
+            false => self.forward.call(request).await,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Preflight,
+    Grpc,
+    GrpcWeb,
+    Page,
+}
+
+fn kind(request: &Request<Body>) -> Kind {
+    if request.method() == Method::OPTIONS && request.headers().contains_key("access-control-request-method") {
+        return Kind::Preflight;
+    }
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match content_type {
+        web if request.method() == Method::POST && browser::is_grpc_web(web) => Kind::GrpcWeb,
+        _ if request.method() == Method::POST => Kind::Grpc,
+        _ => Kind::Page,
+    }
+}
+
+impl Service<Request<Body>> for Gateway {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let gateway = self.clone();
+        Box::pin(async move { Ok(gateway.handle(request).await) })
+    }
+}
+
+/// The part of the gateway behind the translation from grpc-web.
+#[derive(Clone)]
+struct Calls(Gateway);
+
+impl Service<Request<Body>> for Calls {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let gateway = self.0.clone();
+        Box::pin(async move { Ok(Gateway::call(gateway, request).await) })
+    }
+}
+
+/// An empty answer with a status of HTTP.
+fn plain(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}

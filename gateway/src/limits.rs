@@ -1,0 +1,98 @@
+//! How much one caller may ask for: by tenant, by person or device, by address.
+//!
+//! Each process counts by itself (GCRA), which costs no round trip and holds when Redis is away. Where there is Redis,
+//! [`SharedLimits`] adds what the other gateways counted.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+use muster_kernel::Error;
+use muster_kernel::config::Gateway as Settings;
+use muster_kernel::identity::Caller;
+use uuid::Uuid;
+
+use crate::admit::network;
+use crate::shared_limits::SharedLimits;
+
+type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
+
+/// Idle callers are forgotten this often.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// The limits of one gateway. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Limits(Arc<Inner>);
+
+struct Inner {
+    tenants: Keyed<Uuid>,
+    principals: Keyed<Uuid>,
+    addresses: Keyed<IpAddr>,
+    public: Keyed<IpAddr>,
+    clock: DefaultClock,
+    shared: Option<SharedLimits>,
+}
+
+impl Limits {
+    pub(crate) fn new(settings: &Settings, shared: Option<SharedLimits>) -> Self {
+        let inner = Arc::new(Inner {
+            tenants: keyed(settings.tenant_per_second, settings.tenant_burst),
+            principals: keyed(settings.principal_per_second, settings.principal_burst),
+            addresses: keyed(settings.address_per_second, settings.address_burst),
+            public: keyed(settings.public_per_second, settings.public_burst),
+            clock: DefaultClock::default(),
+            shared,
+        });
+        let weak = Arc::downgrade(&inner);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                let Some(inner) = weak.upgrade() else { return };
+                inner.tenants.retain_recent();
+                inner.principals.retain_recent();
+                inner.addresses.retain_recent();
+                inner.public.retain_recent();
+            }
+        });
+        Self(inner)
+    }
+
+    /// Counts a request by where it comes from, before anything is checked.
+    pub(crate) fn address(&self, address: IpAddr, public: bool) -> Result<(), Error> {
+        let network = network(address);
+        self.check(&self.0.addresses, &network, "address")?;
+        if public { self.check(&self.0.public, &network, "public") } else { Ok(()) }
+    }
+
+    /// Counts a request by who sent it.
+    pub(crate) fn caller(&self, caller: &Caller) -> Result<(), Error> {
+        if let Some(tenant) = &caller.tenant_id {
+            self.check(&self.0.tenants, tenant, "tenant")?;
+        }
+        caller.principal.id().map_or(Ok(()), |id| self.check(&self.0.principals, &id, "principal"))
+    }
+
+    fn check<K>(&self, limiter: &Keyed<K>, key: &K, kind: &'static str) -> Result<(), Error>
+    where
+        K: std::hash::Hash + Eq + Clone + ToString,
+    {
+        let local = limiter.check_key(key).map_err(|early| early.wait_time_from(self.0.clock.now()));
+        let outcome = match (&local, &self.0.shared) {
+            (Ok(()), Some(shared)) => shared.check(kind, &key.to_string()),
+            _ => local,
+        };
+        outcome.map_err(|wait| {
+            metrics::counter!("muster_gateway_limited_total", "by" => kind).increment(1);
+            Error::exhausted("RATE_LIMITED", "too many requests; slow down", wait.max(Duration::from_millis(50)))
+        })
+    }
+}
+
+fn keyed<K: std::hash::Hash + Eq + Clone>(per_second: u32, burst: u32) -> Keyed<K> {
+    let least = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+    RateLimiter::dashmap(Quota::per_second(least(per_second)).allow_burst(least(burst)))
+}
