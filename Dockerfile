@@ -28,6 +28,7 @@ COPY --from=program /out/muster /usr/local/bin/muster
 COPY --from=program --chown=65532:65532 /out/data /data
 USER 65532:65532
 WORKDIR /data
+ENV MUSTER_DATA_DIR=/data
 VOLUME /data
 EXPOSE 8080 7001 7002 9090
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 CMD ["/usr/local/bin/muster", "health"]
