@@ -8,8 +8,8 @@ help: ## Say what there is
 need: ## Install what is missing on this machine (Debian)
 	@scripts/need test
 
-run: ## Start the whole of Muster on SQLite, in one program, with a shop to try
-	@scripts/run
+run: ## Start the whole of Muster on SQLite, in one program, with a shop to try (ARGS=--rush: and busy)
+	@scripts/run $(ARGS)
 
 test: ## Check and test everything, as CI does
 	@scripts/need test
