@@ -8,7 +8,7 @@ COPY clients/sdk/package.json sdk/
 COPY clients/ui/package.json ui/
 COPY clients/kitchen/package.json kitchen/
 COPY clients/e2e/package.json e2e/
-RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
+RUN --mount=type=cache,target=/root/.npm npm install --no-save --no-audit --no-fund
 COPY clients ./
 RUN npm run build
 
