@@ -1,0 +1,10 @@
+DROP TABLE orders;
+DROP TABLE order_counters;
+DROP TABLE stock;
+DROP TABLE routing_rules;
+DROP TABLE stations;
+DROP TABLE modifier_groups;
+DROP TABLE menu_items;
+DROP TABLE categories;
+DROP TABLE menu_revisions;
+DROP TABLE locations;

@@ -1,0 +1,46 @@
+//! Orders: the menu, stations, orders, and what the kitchen must make now.
+
+pub mod check;
+pub mod domain;
+pub mod error;
+pub mod events;
+pub mod hub;
+mod locations;
+pub mod rpc;
+pub mod store;
+
+use std::sync::Arc;
+
+use muster_kernel::service::{Deps, Service, Task};
+use muster_proto::orders::v1::kitchen_service_server::KitchenServiceServer;
+use muster_proto::orders::v1::menu_service_server::MenuServiceServer;
+use muster_proto::orders::v1::order_service_server::OrderServiceServer;
+use muster_proto::orders::v1::station_service_server::StationServiceServer;
+use tonic::service::Routes;
+
+pub use check::check;
+pub use store::STEPS;
+
+use crate::hub::Hub;
+use crate::rpc::Api;
+use crate::store::shop::Shelf;
+
+/// The service: its routes and its background tasks.
+pub fn create(deps: Deps) -> Service {
+    let hub = Arc::new(Hub::new(deps.db.clone(), deps.world.clone(), deps.bell.clone()));
+    let api = Api {
+        door: deps.door.clone(),
+        pages: deps.pages.clone(),
+        shelf: Shelf::default(),
+        hub: Arc::clone(&hub),
+    };
+    let routes = Routes::new(MenuServiceServer::new(api.clone()))
+        .add_service(StationServiceServer::new(api.clone()))
+        .add_service(OrderServiceServer::new(api.clone()))
+        .add_service(KitchenServiceServer::new(api));
+    let tasks = vec![
+        Task::new("orders: watched kitchens", hub.follow(deps.stop.clone())),
+        Task::new("orders: locations from auth", locations::follow(deps)),
+    ];
+    Service { routes, tasks }
+}

@@ -1,0 +1,106 @@
+//! Reading an order for a decision, and writing what was decided.
+
+use muster_kernel::Error;
+use muster_kernel::time::to_proto;
+use muster_kernel::uow::UnitOfWork;
+use muster_proto::orders::v1::Order;
+
+use super::{Api, reach};
+use crate::domain::order::place::Head;
+use crate::domain::order::{Meta, apply};
+use crate::domain::routing::Kitchen;
+use crate::domain::time::business_date;
+use crate::domain::{Event, ticket};
+use crate::error::OrdersError;
+use crate::events::{actor, of_order};
+use crate::store::shop::Open;
+use crate::store::{id, order};
+
+/// An order that the caller may see.
+pub async fn read(unit: &mut UnitOfWork, order_id: &str) -> Result<Order, Error> {
+    let (tenant, key) = (unit.tenant()?, id(order_id)?);
+    let order = order::find(unit.conn().await?, tenant, key)
+        .await?
+        .ok_or(OrdersError::OrderNotFound)?;
+    reach(unit, id(&order.location_id)?, OrdersError::OrderNotFound)?;
+    Ok(order)
+}
+
+/// An order with its location, menu and kitchen.
+pub async fn open(api: &Api, unit: &mut UnitOfWork, order_id: &str) -> Result<(Order, Open), Error> {
+    let order = read(unit, order_id).await?;
+    let open = api.open(unit, &order.location_id).await?;
+    Ok((order, open))
+}
+
+/// The same, for a unit that routes or undoes: the kitchen stays as it is until the unit ends.
+pub async fn hold(api: &Api, unit: &mut UnitOfWork, order_id: &str) -> Result<(Order, Open), Error> {
+    let order = read(unit, order_id).await?;
+    let open = api.hold(unit, &order.location_id).await?;
+    Ok((order, open))
+}
+
+/// The head of a new order: an id, the next number, and today.
+pub async fn new_head(unit: &mut UnitOfWork, open: &Open, order_id: &str) -> Result<Head, Error> {
+    let id = if order_id.is_empty() {
+        unit.new_id().to_string()
+    } else {
+        order_id.to_owned()
+    };
+    let business_date = business_date(unit.now(), &open.location.zone);
+    let (tenant, location) = (unit.tenant()?, open.location.id);
+    let number = order::next_number(unit.conn().await?, tenant, location, &business_date).await?;
+    Ok(Head {
+        id,
+        number,
+        business_date,
+    })
+}
+
+/// Folds what was decided for a new order and writes it.
+pub async fn insert(unit: &mut UnitOfWork, kitchen: &Kitchen, events: Vec<Event>) -> Result<Order, Error> {
+    let order = fold(unit, Order::default(), events)?;
+    let (tenant, on_board) = (unit.tenant()?, ticket::is_on_board(&order, kitchen));
+    if order::insert(unit.conn().await?, tenant, &order, on_board).await? {
+        Ok(order)
+    } else {
+        Err(OrdersError::OrderExists.into())
+    }
+}
+
+/// Folds what was decided into an order and writes it. Without events the order stays as it is.
+pub async fn update(
+    unit: &mut UnitOfWork,
+    kitchen: &Kitchen,
+    order: Order,
+    events: Vec<Event>,
+) -> Result<Order, Error> {
+    if events.is_empty() {
+        return Ok(order);
+    }
+    let read_at = order.version;
+    let order = fold(unit, order, events)?;
+    let (tenant, on_board) = (unit.tenant()?, ticket::is_on_board(&order, kitchen));
+    order::update(unit.conn().await?, tenant, &order, read_at, on_board).await?;
+    Ok(order)
+}
+
+fn fold(unit: &mut UnitOfWork, mut order: Order, events: Vec<Event>) -> Result<Order, Error> {
+    let (at, actor) = (to_proto(unit.now()), actor(&unit.caller().actor()));
+    for event in events {
+        let meta = Meta {
+            version: order.version + 1,
+            at,
+            actor: actor.clone(),
+        };
+        apply(&mut order, &event, &meta);
+        unit.append(of_order(id(&order.id)?, id(&order.location_id)?, meta.version, event));
+    }
+    Ok(order)
+}
+
+/// New ids for lines, made by the unit of work.
+pub fn ids(unit: &UnitOfWork) -> impl FnMut() -> String + Send + use<> {
+    let world = unit.world().clone();
+    move || world.new_id().to_string()
+}

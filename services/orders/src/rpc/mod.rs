@@ -1,0 +1,86 @@
+//! The services of the contract: thin, one handler per method.
+
+mod add_items;
+mod archive_menu_item;
+mod archive_station;
+mod book;
+mod change_item;
+mod courses;
+mod get_menu;
+mod get_order;
+mod get_order_history;
+mod list_orders;
+mod list_stations;
+mod look;
+mod move_items;
+mod move_order;
+mod place_order;
+mod put_menu;
+mod put_station;
+mod routing_rules;
+mod services;
+mod set_stock;
+mod stations_do;
+mod stock;
+mod voids;
+mod watch_kitchen;
+
+use std::sync::Arc;
+
+use muster_kernel::Error;
+use muster_kernel::door::Door;
+use muster_kernel::page::Pages;
+use muster_kernel::uow::UnitOfWork;
+use uuid::Uuid;
+
+use crate::error::OrdersError;
+use crate::hub::Hub;
+use crate::store::id;
+use crate::store::shop::{Open, Shelf};
+
+/// The handlers, and what they share. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    /// Checks requests and gives units of work.
+    pub door: Door,
+    /// Makes page tokens.
+    pub pages: Pages,
+    /// Menus and kitchens.
+    pub shelf: Shelf,
+    /// The kitchens that are watched.
+    pub hub: Arc<Hub>,
+}
+
+impl Api {
+    /// The location of a request, for a caller who works there.
+    async fn open(&self, unit: &mut UnitOfWork, location_id: &str) -> Result<Open, Error> {
+        let (tenant, location) = (unit.tenant()?, id(location_id)?);
+        unit.caller().reach_location(location, missing_location)?;
+        let open = self.shelf.open(unit.conn().await?, tenant, location).await?;
+        open.ok_or_else(missing_location)
+    }
+
+    /// The same, for a unit that routes: the kitchen stays as it is until the unit ends.
+    async fn hold(&self, unit: &mut UnitOfWork, location_id: &str) -> Result<Open, Error> {
+        let (tenant, location) = (unit.tenant()?, id(location_id)?);
+        unit.caller().reach_location(location, missing_location)?;
+        let open = self.shelf.hold(unit.conn().await?, tenant, location).await?;
+        open.ok_or_else(missing_location)
+    }
+}
+
+/// A location that is missing, or that the caller does not work at: the same answer.
+fn missing_location() -> Error {
+    OrdersError::LocationNotFound.into()
+}
+
+/// Refuses what the caller may not see with the answer for what is not there.
+fn reach(unit: &UnitOfWork, location: Uuid, missing: OrdersError) -> Result<(), Error> {
+    unit.caller().reach_location(location, || missing.into())
+}
+
+/// A part of a request that the contract's checks have let through.
+fn given<'a, M>(part: &'a Option<M>, field: &'static str) -> Result<&'a M, Error> {
+    part.as_ref()
+        .ok_or_else(|| Error::invalid(field, "REQUIRED", "must be given"))
+}

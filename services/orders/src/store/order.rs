@@ -1,0 +1,200 @@
+//! Orders: the fold of their events, kept beside the log.
+
+use muster_kernel::Error;
+use muster_kernel::db::Conn;
+use muster_kernel::{exec, on};
+use muster_proto::orders::v1::{Order, OrderStatus};
+use prost::Message;
+use uuid::Uuid;
+
+use super::{decode, decode_all, id, overtaken};
+use crate::domain::time::micros;
+
+/// A kitchen holds so many orders at most; older ones are not shown.
+const MOST_ON_BOARD: i64 = 1000;
+/// The tickets that were bumped last are looked for in so many orders.
+const MOST_RECENT: i64 = 100;
+
+/// An order.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn find(conn: &mut Conn, tenant: Uuid, order: Uuid) -> Result<Option<Order>, Error> {
+    let sql = "SELECT state FROM orders WHERE tenant_id = $1 AND id = $2";
+    let row: Option<(Vec<u8>,)> = on!(conn, |c| sqlx::query_as(sql).bind(tenant).bind(order).fetch_optional(c))?;
+    row.map(|(state,)| decode(&state)).transpose()
+}
+
+/// Writes a new order. False when there is one with its id.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn insert(conn: &mut Conn, tenant: Uuid, order: &Order, on_board: bool) -> Result<bool, Error> {
+    let sql = "INSERT INTO orders (tenant_id, id, location_id, number, business_date, status, on_board, placed_at, \
+               updated_at, bumped_at, version, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+               ON CONFLICT (tenant_id, id) DO NOTHING";
+    let (key, location, state) = (id(&order.id)?, id(&order.location_id)?, order.encode_to_vec());
+    let written = exec!(
+        conn,
+        sqlx::query(sql)
+            .bind(tenant)
+            .bind(key)
+            .bind(location)
+            .bind(order.number)
+            .bind(order.business_date.as_str())
+            .bind(order.status)
+            .bind(on_board)
+            .bind(micros(order.placed_at.as_ref()))
+            .bind(micros(order.updated_at.as_ref()))
+            .bind(bumped_at(order))
+            .bind(order.version)
+            .bind(state.as_slice())
+    )?;
+    Ok(written == 1)
+}
+
+/// Writes an order over the version that it was read at.
+///
+/// # Errors
+/// `CONFLICT` when somebody else was quicker, or if the database is out of reach.
+pub async fn update(conn: &mut Conn, tenant: Uuid, order: &Order, read_at: i64, on_board: bool) -> Result<(), Error> {
+    let sql = "UPDATE orders SET status = $4, on_board = $5, updated_at = $6, bumped_at = $7, version = $8, state = $9 \
+               WHERE tenant_id = $1 AND id = $2 AND version = $3";
+    let (key, state) = (id(&order.id)?, order.encode_to_vec());
+    let written = exec!(
+        conn,
+        sqlx::query(sql)
+            .bind(tenant)
+            .bind(key)
+            .bind(read_at)
+            .bind(order.status)
+            .bind(on_board)
+            .bind(micros(order.updated_at.as_ref()))
+            .bind(bumped_at(order))
+            .bind(order.version)
+            .bind(state.as_slice())
+    )?;
+    if written == 1 { Ok(()) } else { Err(overtaken()) }
+}
+
+/// The next short number of a location and day of business. Whoever asks next waits until this unit ends.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn next_number(conn: &mut Conn, tenant: Uuid, location: Uuid, business_date: &str) -> Result<i32, Error> {
+    let sql = "INSERT INTO order_counters (tenant_id, location_id, business_date, number) VALUES ($1, $2, $3, 1) \
+               ON CONFLICT (tenant_id, location_id, business_date) \
+               DO UPDATE SET number = order_counters.number + 1 RETURNING number";
+    let (number,): (i32,) = on!(conn, |c| sqlx::query_as(sql)
+        .bind(tenant)
+        .bind(location)
+        .bind(business_date)
+        .fetch_one(c))?;
+    Ok(number)
+}
+
+/// The orders that a kitchen must know.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn on_board(conn: &mut Conn, tenant: Uuid, location: Uuid) -> Result<Vec<Order>, Error> {
+    let sql = "SELECT state FROM orders WHERE tenant_id = $1 AND location_id = $2 AND on_board \
+               ORDER BY placed_at DESC LIMIT $3";
+    let rows: Vec<(Vec<u8>,)> = on!(conn, |c| sqlx::query_as(sql)
+        .bind(tenant)
+        .bind(location)
+        .bind(MOST_ON_BOARD)
+        .fetch_all(c))?;
+    decode_all(&rows)
+}
+
+/// The orders of which a station was done with a line since a moment, the last first.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn bumped_since(conn: &mut Conn, tenant: Uuid, location: Uuid, since: i64) -> Result<Vec<Order>, Error> {
+    let sql = "SELECT state FROM orders WHERE tenant_id = $1 AND location_id = $2 AND bumped_at >= $3 \
+               ORDER BY bumped_at DESC LIMIT $4";
+    let rows: Vec<(Vec<u8>,)> = on!(conn, |c| sqlx::query_as(sql)
+        .bind(tenant)
+        .bind(location)
+        .bind(since)
+        .bind(MOST_RECENT)
+        .fetch_all(c))?;
+    decode_all(&rows)
+}
+
+/// Which orders to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this location; of all, when there is none.
+    pub location: Option<Uuid>,
+    /// With one of these statuses. At most five; none stands for all.
+    pub statuses: Vec<OrderStatus>,
+    /// Of this day of business; of all, when it is empty.
+    pub business_date: String,
+    /// Placed before this moment and id: where the page before ended.
+    pub before: (i64, Uuid),
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        let (statuses, business_date) = (Vec::new(), String::new());
+        Self {
+            location: None,
+            statuses,
+            business_date,
+            before: (i64::MAX, Uuid::max()),
+        }
+    }
+}
+
+/// Orders, the newest first.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn list(conn: &mut Conn, tenant: Uuid, filter: &Filter, limit: i64) -> Result<Vec<Order>, Error> {
+    // A fixed number of places, so that the text is the same for every filter.
+    let any = [1, 2, 3, 4, 5];
+    let named: Vec<i32> = filter.statuses.iter().map(|status| i32::from(*status)).collect();
+    let wanted: [i32; 5] = std::array::from_fn(|index| {
+        let place = if named.is_empty() {
+            any.get(index)
+        } else {
+            named.get(index).or(named.first())
+        };
+        place.copied().unwrap_or_default()
+    });
+    let [s1, s2, s3, s4, s5] = wanted;
+    let everywhere = "SELECT state FROM orders WHERE tenant_id = $1 AND (placed_at, id) < ($2, $3) \
+                      AND ($4 = '' OR business_date = $4) AND status IN ($5, $6, $7, $8, $9) AND $10 = $10 \
+                      ORDER BY placed_at DESC, id DESC LIMIT $11";
+    let at_one = "SELECT state FROM orders WHERE tenant_id = $1 AND (placed_at, id) < ($2, $3) \
+                  AND ($4 = '' OR business_date = $4) AND status IN ($5, $6, $7, $8, $9) AND location_id = $10 \
+                  ORDER BY placed_at DESC, id DESC LIMIT $11";
+    let sql = if filter.location.is_some() { at_one } else { everywhere };
+    let rows: Vec<(Vec<u8>,)> = on!(conn, |c| sqlx::query_as(sql)
+        .bind(tenant)
+        .bind(filter.before.0)
+        .bind(filter.before.1)
+        .bind(filter.business_date.as_str())
+        .bind(s1)
+        .bind(s2)
+        .bind(s3)
+        .bind(s4)
+        .bind(s5)
+        .bind(filter.location.unwrap_or_default())
+        .bind(limit)
+        .fetch_all(c))?;
+    decode_all(&rows)
+}
+
+fn bumped_at(order: &Order) -> i64 {
+    let preps = order
+        .items
+        .iter()
+        .flat_map(|line| &line.preps)
+        .filter_map(|prep| prep.done_at.as_ref());
+    let fulfilled = order.items.iter().filter_map(|line| line.fulfilled_at.as_ref());
+    preps.chain(fulfilled).map(|at| micros(Some(at))).max().unwrap_or(0)
+}

@@ -1,0 +1,61 @@
+//! Stock levels.
+
+use muster_kernel::Error;
+use muster_kernel::db::Conn;
+use muster_kernel::{exec, on};
+use muster_proto::orders::v1::StockLevel;
+use prost::Message;
+use uuid::Uuid;
+
+use super::{decode, id, overtaken};
+
+/// A level, and the aggregate of its events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The aggregate.
+    pub id: Uuid,
+    /// The level.
+    pub level: StockLevel,
+}
+
+/// All levels of a location, those that are back in stock included.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn list(conn: &mut Conn, tenant: Uuid, location: Uuid) -> Result<Vec<Kept>, Error> {
+    let sql = "SELECT id, state FROM stock WHERE tenant_id = $1 AND location_id = $2 ORDER BY menu_item_id";
+    let rows: Vec<(Uuid, Vec<u8>)> = on!(conn, |c| sqlx::query_as(sql).bind(tenant).bind(location).fetch_all(c))?;
+    rows.into_iter()
+        .map(|(id, state)| {
+            Ok(Kept {
+                id,
+                level: decode(&state)?,
+            })
+        })
+        .collect()
+}
+
+/// Writes a level over the version before it.
+///
+/// # Errors
+/// `CONFLICT` when somebody else was quicker, or if the database is out of reach.
+pub async fn put(conn: &mut Conn, tenant: Uuid, kept: &Kept) -> Result<(), Error> {
+    let level = &kept.level;
+    let (location, item, state) = (id(&level.location_id)?, id(&level.menu_item_id)?, level.encode_to_vec());
+    let sql = "INSERT INTO stock (tenant_id, location_id, menu_item_id, id, version, state) \
+               VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (tenant_id, location_id, menu_item_id) \
+               DO UPDATE SET version = excluded.version, state = excluded.state \
+               WHERE stock.version = excluded.version - 1 AND stock.id = excluded.id";
+    let written = exec!(
+        conn,
+        sqlx::query(sql)
+            .bind(tenant)
+            .bind(location)
+            .bind(item)
+            .bind(kept.id)
+            .bind(level.version)
+            .bind(state.as_slice())
+    )?;
+    if written == 1 { Ok(()) } else { Err(overtaken()) }
+}
