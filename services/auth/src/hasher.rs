@@ -1,0 +1,192 @@
+//! Hashing of passwords: slow on purpose, so never on the threads that answer, and never more than a few at once.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use muster_kernel::Error;
+use muster_kernel::clock::World;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::domain::password::normalise;
+use crate::error::Refusal;
+
+/// Memory in KiB, passes, lanes: the least that OWASP and NIST accept. Raise it when the machine can.
+const MEMORY: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// Hashes at once.
+const SLOTS: usize = 2;
+/// Hashes that may wait for a slot.
+const QUEUE: usize = 32;
+
+/// Hashes and checks passwords.
+#[derive(Clone)]
+pub struct Hasher {
+    argon: Argon2<'static>,
+    slots: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+    world: World,
+    /// Checked in place of the hash of somebody who does not exist.
+    dummy: Arc<str>,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// It is the password.
+    pub right: bool,
+    /// It is the password, and its hash is weaker than it should be by now: keep this one instead.
+    pub stronger: Option<String>,
+}
+
+impl Hasher {
+    /// A hasher with the parameters of today.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the parameters are not usable.
+    pub async fn new(world: World) -> Result<Self, Error> {
+        let params = Params::new(MEMORY, PASSES, LANES, None).map_err(Error::internal)?;
+        Self::with(world, params).await
+    }
+
+    pub(crate) async fn with(world: World, params: Params) -> Result<Self, Error> {
+        let mut hasher = Self {
+            argon: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            slots: Arc::new(Semaphore::new(SLOTS)),
+            queue: Arc::new(Semaphore::new(SLOTS + QUEUE)),
+            dummy: "".into(),
+            world,
+        };
+        hasher.dummy = hasher.hash("nobody has this password".to_owned()).await?.into();
+        Ok(hasher)
+    }
+
+    /// The hash of a password in its normal form.
+    ///
+    /// # Errors
+    /// `SIGN_IN_BUSY` when too many wait.
+    pub async fn hash(&self, normal: String) -> Result<String, Error> {
+        let (argon, salt) = (self.argon.clone(), self.world.random::<16>());
+        self.work(move || {
+            let hash: PasswordHash = argon
+                .hash_password_with_salt(normal.as_bytes(), &salt)
+                .map_err(Error::internal)?;
+            Ok(hash.to_string())
+        })
+        .await
+    }
+
+    /// Checks a password as typed against a hash; against nobody's when there is none, in the same time.
+    ///
+    /// # Errors
+    /// `SIGN_IN_BUSY` when too many wait.
+    pub async fn check(&self, typed: &str, hash: Option<&str>) -> Result<Checked, Error> {
+        // What is too long to have been accepted is wrong, and costs as much as any other.
+        let normal = normalise(typed);
+        let known = hash.is_some() && normal.is_some();
+        let (normal, hash) = (normal.unwrap_or_default(), hash.unwrap_or(&self.dummy).to_owned());
+        let (argon, kept) = (self.argon.clone(), normal.clone());
+        let (right, weak) = self
+            .work(move || {
+                let hash = PasswordHash::new(&hash).map_err(Error::internal)?;
+                let right = argon.verify_password(normal.as_bytes(), &hash).is_ok();
+                Ok((right && known, is_weaker(&hash, argon.params())))
+            })
+            .await?;
+        let stronger = if right && weak {
+            Some(self.hash(kept).await?)
+        } else {
+            None
+        };
+        Ok(Checked { right, stronger })
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = Arc::clone(&self.queue)
+            .try_acquire_owned()
+            .map_err(|_| Refusal::SignInBusy)?;
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(Error::internal)?;
+        // The permits go with the work: a caller who gives up does not make room before the work has ended.
+        let permits: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, slot);
+        let done = tokio::task::spawn_blocking(move || {
+            let outcome = work();
+            drop(permits);
+            outcome
+        });
+        done.await.map_err(Error::internal)?
+    }
+}
+
+fn is_weaker(hash: &PasswordHash, params: &Params) -> bool {
+    Params::try_from(hash).map_or(true, |old| {
+        old.m_cost() < params.m_cost() || (old.m_cost() == params.m_cost() && old.t_cost() < params.t_cost())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cheap(passes: u32) -> Params {
+        Params::new(64, passes, 1, None).unwrap()
+    }
+
+    #[tokio::test]
+    async fn right_wrong_and_nobody() {
+        let hasher = Hasher::with(World::system(), cheap(1)).await.unwrap();
+        let hash = hasher.hash(normalise("zażółć gęślą jaźń").unwrap()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
+        let check = async |typed: &str, hash| hasher.check(typed, hash).await.unwrap().right;
+        assert!(check("zażółć gęślą jaźń", Some(hash.as_str())).await);
+        assert!(!check("zazolc gesla jazn", Some(hash.as_str())).await);
+        assert!(!check("nobody has this password", None).await);
+        assert!(!check("", None).await);
+        assert!(!check(&"x".repeat(5000), Some(hash.as_str())).await);
+    }
+
+    #[tokio::test]
+    async fn a_weak_hash_is_replaced_when_the_password_is_right() {
+        let old = Hasher::with(World::system(), cheap(1)).await.unwrap();
+        let new = Hasher::with(World::system(), cheap(3)).await.unwrap();
+        let hash = old.hash("a password of some length".into()).await.unwrap();
+        let wrong = new.check("another of some length", Some(&hash)).await.unwrap();
+        assert_eq!(
+            wrong,
+            Checked {
+                right: false,
+                stronger: None
+            }
+        );
+        let stronger = new
+            .check("a password of some length", Some(&hash))
+            .await
+            .unwrap()
+            .stronger
+            .unwrap();
+        assert!(stronger.contains("t=3"));
+        assert_eq!(
+            new.check("a password of some length", Some(&stronger))
+                .await
+                .unwrap()
+                .stronger,
+            None
+        );
+    }
+
+    #[tokio::test]
+    async fn refuses_at_once_when_too_many_wait() {
+        let hasher = Hasher::new(World::system()).await.unwrap();
+        let tries = (0..100).map(|_| hasher.check("whatever it is", None));
+        let outcomes = futures::future::join_all(tries).await;
+        let busy = outcomes
+            .iter()
+            .filter(|outcome| outcome.as_ref().is_err_and(|error| error.reason == "SIGN_IN_BUSY"));
+        assert_eq!(busy.count(), 100 - SLOTS - QUEUE);
+    }
+}
