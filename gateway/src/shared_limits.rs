@@ -90,9 +90,13 @@ impl Inner {
         let keys: Vec<&String> = counted.keys().collect();
         let mut command = redis::cmd("EVAL");
         command.arg(script).arg(keys.len());
-        keys.iter().for_each(|key| drop(command.arg(format!("muster:limit:{key}:{window}"))));
+        for key in &keys {
+            command.arg(format!("muster:limit:{key}:{window}"));
+        }
         command.arg(WINDOW * 2);
-        keys.iter().for_each(|key| drop(command.arg(counted.get(*key).copied().unwrap_or_default())));
+        for key in &keys {
+            command.arg(counted.get(*key).copied().unwrap_or_default());
+        }
         let Ok(totals) = self.redis.run::<Vec<i64>>(&command).await else { return };
         let Ok(mut state) = self.state.lock() else { return };
         let window_ends = (window + 1) * WINDOW * 1000;

@@ -32,7 +32,7 @@ impl Telemetry {
         let filter = EnvFilter::try_new(&config.log.filter).map_err(|e| refuse(format!("log.filter: {e}")))?;
         let writer = std::io::stderr;
         let logs: Box<dyn Layer<Registry> + Send + Sync> = if config.log.format == "text" {
-            tracing_subscriber::fmt::layer().with_writer(writer).with_target(false).with_filter(filter).boxed()
+            tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_target(false).with_filter(filter).boxed()
         } else {
             let json = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true);
             json.with_span_list(false).with_writer(writer).with_filter(filter).boxed()

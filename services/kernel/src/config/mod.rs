@@ -183,30 +183,48 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Checks what a process that serves data needs: a database, and in production a master secret of one's own.
+    ///
+    /// # Errors
+    /// A sentence that names the setting and what to do.
+    pub fn check_data(&self) -> Result<(), Error> {
         if self.database.engine == Engine::Postgres && self.database.url.expose_secret().is_empty() {
             return Err(refuse("database.engine is postgres, and database.url is empty"));
         }
-        if self.gateway.tls_certificate.is_empty() != self.gateway.tls_key.is_empty() {
-            return Err(refuse("gateway.tls_certificate and gateway.tls_key go together"));
-        }
+        self.check_secret("secrets.master", &self.secrets.master)
+    }
+
+    /// Checks what every process that serves needs: in production a cluster secret of one's own.
+    ///
+    /// # Errors
+    /// A sentence that names the setting and what to do.
+    pub fn check_cluster(&self) -> Result<(), Error> {
+        self.check_secret("secrets.cluster", &self.secrets.cluster)
+    }
+
+    fn check_secret(&self, name: &str, secret: &SecretString) -> Result<(), Error> {
+        let secret = secret.expose_secret();
         if self.mode == Mode::Development {
             return Ok(());
         }
-        for (name, secret) in [("secrets.cluster", &self.secrets.cluster), ("secrets.master", &self.secrets.master)] {
-            let secret = secret.expose_secret();
-            if DEFAULTS.contains(secret) {
-                return Err(refuse(format!(
-                    "{name} is the default, which everybody knows: set MUSTER_SECRETS__{}_FILE to a file with a secret of \
-                     your own, for example from `openssl rand -hex 32`",
-                    name.trim_start_matches("secrets.").to_uppercase()
-                )));
-            }
-            if secret.chars().count() < SHORTEST_SECRET {
-                return Err(refuse(format!("{name} is shorter than {SHORTEST_SECRET} characters")));
-            }
+        if DEFAULTS.contains(secret) {
+            return Err(refuse(format!(
+                "{name} is the default, which everybody knows: set MUSTER_SECRETS__{}_FILE to a file with a secret of \
+                 your own, for example from `openssl rand -hex 32`",
+                name.trim_start_matches("secrets.").to_uppercase()
+            )));
         }
-        if self.clock_offset_ms != 0 {
+        if secret.chars().count() < SHORTEST_SECRET {
+            return Err(refuse(format!("{name} is shorter than {SHORTEST_SECRET} characters")));
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.gateway.tls_certificate.is_empty() != self.gateway.tls_key.is_empty() {
+            return Err(refuse("gateway.tls_certificate and gateway.tls_key go together"));
+        }
+        if self.mode == Mode::Production && self.clock_offset_ms != 0 {
             return Err(refuse("clock_offset_ms is for tests"));
         }
         Ok(())
@@ -276,11 +294,14 @@ mod tests {
 
     #[test]
     fn production_refuses_default_and_short_secrets_and_says_which() {
-        assert!(with("mode = 'production'").unwrap_err().message.contains("secrets.cluster is the default"));
-        let short = "mode = 'production'\n[secrets]\ncluster = 'short'\nmaster = 'short'";
-        assert!(with(short).unwrap_err().message.contains("shorter than"));
+        let production = with("mode = 'production'").unwrap();
+        assert!(production.check_cluster().unwrap_err().message.contains("secrets.cluster is the default"));
+        assert!(production.check_data().unwrap_err().message.contains("secrets.master is the default"));
+        let short = with("mode = 'production'\n[secrets]\ncluster = 'short'\nmaster = 'short'").unwrap();
+        assert!(short.check_cluster().unwrap_err().message.contains("shorter than"));
         let good = format!("mode = 'production'\n[secrets]\ncluster = '{0}'\nmaster = '{0}'", "x1".repeat(20));
-        with(&good).unwrap();
+        let good = with(&good).unwrap();
+        good.check_cluster().and_then(|()| good.check_data()).unwrap();
     }
 
     #[test]

@@ -100,10 +100,15 @@ pub async fn status(service: &'static str, steps: &[Step], target: &Target) -> R
             list.into_iter().map(|step| step.version).collect()
         }
         Target::Postgres { owner_url, .. } => {
-            let mut conn = connect(service, owner_url).await?;
-            conn.ensure_migrations_table("_sqlx_migrations").await.map_err(fault)?;
-            let list = conn.list_applied_migrations("_sqlx_migrations").await.map_err(fault)?;
-            list.into_iter().map(|step| step.version).collect()
+            // The working role may look, and may not make what is missing.
+            let mut conn = postgres::options(service, owner_url)?.connect().await.map_err(fault)?;
+            let sql = "SELECT version FROM _sqlx_migrations WHERE success";
+            let list: Result<Vec<(i64,)>, sqlx::Error> = sqlx::query_as(sql).fetch_all(&mut conn).await;
+            match list {
+                Ok(list) => list.into_iter().map(|(version,)| version).collect(),
+                Err(error) if is_missing_table(&error) => Vec::new(),
+                Err(error) => return Err(fault(error)),
+            }
         }
     };
     let all = numbered(KERNEL, 0).into_iter().chain(numbered(steps, SERVICE_BASE));
@@ -242,6 +247,10 @@ fn for_engine(text: &str, postgres: bool) -> String {
         }
     }
     lines.join("\n")
+}
+
+fn is_missing_table(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42P01")
 }
 
 fn fault(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

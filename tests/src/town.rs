@@ -1,0 +1,213 @@
+//! An installation of Muster of a test's own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use muster::demo::{self, Demo, NEIGHBOUR, PASSWORD, SLUG};
+use muster_kernel::clock::World;
+use muster_kernel::db::Place;
+use muster_kernel::db::migrate::Target;
+use muster_kernel::testing::postgres_database;
+use tempfile::TempDir;
+use tokio::process::Child;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::binary::{self, Settings};
+
+/// How an installation is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Every role in one process, on SQLite.
+    AllInOne,
+    /// One process per role, on PostgreSQL and Redis.
+    Split,
+}
+
+/// One story in both shapes: `both_shapes!(name, async |town: Town| { … });`
+#[macro_export]
+macro_rules! both_shapes {
+    ($name:ident, $body:expr) => {
+        mod $name {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn all_in_one() {
+                ($body)($crate::town::Town::with_demo($crate::town::Shape::AllInOne).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn split() {
+                ($body)($crate::town::Town::with_demo($crate::town::Shape::Split).await).await;
+            }
+        }
+    };
+}
+
+/// A running installation. Its processes end, and its files go, when it is dropped.
+pub struct Town {
+    /// How it is laid out.
+    pub shape: Shape,
+    /// The demo restaurant.
+    pub demo: Demo,
+    /// Host and port of the gateway.
+    pub gateway: String,
+    /// Host and port of each service role (split only).
+    pub services: BTreeMap<&'static str, String>,
+    /// Every process's settings.
+    pub settings: Settings,
+    /// Where each service keeps its data.
+    pub places: BTreeMap<&'static str, Place>,
+    processes: BTreeMap<String, Child>,
+    folder: TempDir,
+}
+
+const SERVICES: [&str; 2] = ["auth", "orders"];
+
+impl Town {
+    /// Starts an installation with the demo restaurant and the shop next door.
+    pub async fn with_demo(shape: Shape) -> Self {
+        let mut town = Self::prepared(shape).await;
+        town.start_all().await;
+        town.demo = demo::fill(&town.channel().await).await.expect("the demo is filled");
+        town
+    }
+
+    /// Migrated, with the two tenants, and not started.
+    async fn prepared(shape: Shape) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let host = host();
+        let mut settings: Settings = vec![
+            ("MUSTER_MODE".into(), "production".into()),
+            ("MUSTER_DATA_DIR".into(), folder.path().join("data").display().to_string()),
+            ("MUSTER_GATEWAY__LISTEN".into(), format!("{host}:8080")),
+            ("MUSTER_GATEWAY__PUBLIC_PER_SECOND".into(), "1000".into()),
+            ("MUSTER_GATEWAY__PUBLIC_BURST".into(), "1000".into()),
+            ("MUSTER_GATEWAY__ADDRESS_PER_SECOND".into(), "20000".into()),
+            ("MUSTER_GATEWAY__ADDRESS_BURST".into(), "20000".into()),
+            ("MUSTER_GATEWAY__PRINCIPAL_PER_SECOND".into(), "20000".into()),
+            ("MUSTER_GATEWAY__PRINCIPAL_BURST".into(), "20000".into()),
+            ("MUSTER_GATEWAY__TENANT_PER_SECOND".into(), "20000".into()),
+            ("MUSTER_GATEWAY__TENANT_BURST".into(), "20000".into()),
+            ("MUSTER_GATEWAY__CONNECTIONS_PER_ADDRESS".into(), "2000".into()),
+            ("MUSTER_LOG__FILTER".into(), "info,muster::access=warn,sqlx=warn,h2=warn".into()),
+        ];
+        for name in ["cluster", "master"] {
+            let path = folder.path().join(name);
+            let secret = World::system().random::<32>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            std::fs::write(&path, secret).expect("a secret is written");
+            settings.push((format!("MUSTER_SECRETS__{}_FILE", name.to_uppercase()), path.display().to_string()));
+        }
+        let mut places = BTreeMap::new();
+        let mut services = BTreeMap::new();
+        match shape {
+            Shape::AllInOne => {
+                for service in SERVICES {
+                    places.insert(service, Place::Sqlite(folder.path().join("data").join(format!("{service}.db"))));
+                }
+            }
+            Shape::Split => {
+                let (target, place) = postgres_database().await;
+                let (Target::Postgres { owner_url, .. }, Place::Postgres { url, .. }) = (target, place.clone()) else {
+                    panic!("a PostgreSQL database was asked for");
+                };
+                let redis = std::env::var("MUSTER_TEST_REDIS_URL").expect("MUSTER_TEST_REDIS_URL; `make test` starts one");
+                settings.push(("MUSTER_DATABASE__ENGINE".into(), "postgres".into()));
+                settings.push(("MUSTER_DATABASE__URL".into(), url));
+                settings.push(("MUSTER_DATABASE__OWNER_URL".into(), owner_url));
+                settings.push(("MUSTER_REDIS__URL".into(), redis));
+                for (service, port) in SERVICES.into_iter().zip(7001..) {
+                    let address = format!("{host}:{port}");
+                    let name = service.to_uppercase();
+                    settings.push((format!("MUSTER_ROLES__{name}__LISTEN"), address.clone()));
+                    settings.push((format!("MUSTER_ROLES__{name}__ADDRESS"), format!("http://{address}")));
+                    services.insert(service, address);
+                    places.insert(service, place.clone());
+                }
+            }
+        }
+        binary::run(&settings, &["migrate", "up"], "").await.expect("migrations apply");
+        for (slug, name, owner) in [(SLUG, "Juniper & Rye", "Olive Okafor"), (NEIGHBOUR, "Next Door", "Ned Neumann")] {
+            let arguments =
+                ["tenant", "create", "--slug", slug, "--name", name, "--owner-name", owner, "--owner-login", "olive"];
+            binary::run(&settings, &arguments, PASSWORD).await.expect("a tenant is made");
+        }
+        let gateway = format!("{host}:8080");
+        let (demo, processes) = (Demo { location_id: String::new() }, BTreeMap::new());
+        Self { shape, demo, gateway, services, settings, places, processes, folder }
+    }
+
+    async fn start_all(&mut self) {
+        match self.shape {
+            Shape::AllInOne => self.start("all"),
+            Shape::Split => SERVICES.into_iter().chain(["gateway"]).for_each(|role| self.start(role)),
+        }
+        self.ready().await;
+    }
+
+    /// Starts a process with these roles; each has an operator port of its own.
+    pub fn start(&mut self, roles: &str) {
+        let host = self.gateway.split(':').next().unwrap_or_default();
+        let port = 9090 + u16::try_from(self.processes.len()).unwrap_or_default();
+        let mut settings = self.settings.clone();
+        settings.push(("MUSTER_OPS__LISTEN".into(), format!("{host}:{port}")));
+        let child = binary::start(&settings, &["serve", "--roles", roles], &self.log_path(roles));
+        self.processes.insert(roles.to_owned(), child);
+    }
+
+    /// Kills a process at once, as a crash does.
+    pub async fn kill(&mut self, roles: &str) {
+        let mut child = self.processes.remove(roles).expect("a running process");
+        child.kill().await.expect("it is killed");
+    }
+
+    /// Waits until the gateway says that every role serves.
+    pub async fn ready(&self) {
+        let asked = tokio::time::timeout(Duration::from_secs(30), async {
+            loop {
+                if let Ok(channel) = endpoint(&self.gateway).connect().await
+                    && crate::client::serves(channel).await
+                {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(25)).await;
+            }
+        });
+        assert!(asked.await.is_ok(), "the installation does not get ready:\n{}", self.logs());
+    }
+
+    /// A new connection to the gateway.
+    pub async fn channel(&self) -> Channel {
+        endpoint(&self.gateway).connect().await.expect("the gateway answers")
+    }
+
+    /// A new connection to a service, round the gateway (split only).
+    pub async fn channel_to(&self, service: &str) -> Channel {
+        endpoint(self.services.get(service).expect("a split installation")).connect().await.expect("the service answers")
+    }
+
+    /// Runs `muster check` on the data.
+    pub async fn check(&self) -> Result<String, String> {
+        binary::run(&self.settings, &["check"], "").await
+    }
+
+    /// Everything that its processes logged.
+    pub fn logs(&self) -> String {
+        let read = |roles: &String| std::fs::read_to_string(self.log_path(roles)).unwrap_or_default();
+        self.processes.keys().map(read).collect()
+    }
+
+    fn log_path(&self, roles: &str) -> PathBuf {
+        self.folder.path().join(format!("{roles}.log"))
+    }
+}
+
+/// A loopback address of its own, so that ports need not be looked for.
+fn host() -> String {
+    let [a, b, c] = World::system().random::<3>();
+    format!("127.{}.{}.{}", a.clamp(1, 254), b, c.clamp(1, 254))
+}
+
+fn endpoint(address: &str) -> Endpoint {
+    Endpoint::from_shared(format!("http://{address}")).expect("an address").connect_timeout(Duration::from_secs(2))
+}
