@@ -23,6 +23,9 @@ pub enum Refusal {
     /// A device called what only a person may.
     #[error("this is for people; a device cannot do it")]
     PeopleOnly,
+    /// The token carries a right that was taken meanwhile.
+    #[error("your role does not allow this any more; refresh your session")]
+    RightTaken,
     /// The current password is wrong.
     #[error("the current password is not right")]
     WrongPassword,
@@ -141,6 +144,7 @@ impl From<Refusal> for Error {
             Refusal::SignInBusy => exhausted("SIGN_IN_BUSY", message, SHORTLY),
             Refusal::SessionEnded => Self::unauthenticated("SESSION_ENDED", message),
             Refusal::PeopleOnly => Self::permission_denied("PEOPLE_ONLY", message),
+            Refusal::RightTaken => Self::permission_denied("RIGHT_TAKEN", message),
             Refusal::WrongPassword => Self::permission_denied("WRONG_PASSWORD", message),
             Refusal::WeakPassword(weakness) => {
                 let reason = match weakness {

@@ -1,6 +1,7 @@
 //! The signing keys of the installation: made here, kept sealed, published ahead of their use.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, RwLock};
 
 use base64::Engine;
@@ -158,8 +159,8 @@ impl KeyRing {
             let mut opened = self.opened.write().map_err(|_| lost(()))?;
             opened.retain(|number, _| rows.iter().any(|row| row.number == *number));
             for row in rows {
-                if !opened.contains_key(&row.number) {
-                    opened.insert(row.number, (row.kid.clone(), self.unseal(row)?));
+                if let Entry::Vacant(place) = opened.entry(row.number) {
+                    place.insert((row.kid.clone(), self.unseal(row)?));
                 }
             }
         }

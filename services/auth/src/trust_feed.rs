@@ -162,6 +162,20 @@ async fn apply_all(auth: &Arc<Auth>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Applies all revocations that count now to what this process trusts, without waiting for the stream.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn apply_now(auth: &Auth) -> Result<(), Error> {
+    let mut conn = auth.deps.db.read(Reach::System).await?;
+    let revocations = revocation::since(&mut conn, auth.deps.world.now() - REMEMBERED).await;
+    conn.rollback().await;
+    revocations?
+        .iter()
+        .for_each(|revocation| apply(&auth.deps.trust, revocation));
+    Ok(())
+}
+
 fn apply(trust: &Trust, revocation: &Revocation) {
     let (Some(Subject::SessionId(id)) | Some(Subject::PrincipalId(id))) = &revocation.subject else {
         return;

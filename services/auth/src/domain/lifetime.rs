@@ -66,8 +66,13 @@ mod tests {
         let (minute, second) = (TimeDelta::minutes(1), TimeDelta::seconds(1));
         // bounds, last seen after, asked after, over?
         let table = [
-            (Lifetime::of_rank(Rank::Owner), minute * 0, minute * 30 - second, false),
-            (Lifetime::of_rank(Rank::Owner), minute * 0, minute * 30, true),
+            (
+                Lifetime::of_rank(Rank::Owner),
+                TimeDelta::zero(),
+                minute * 30 - second,
+                false,
+            ),
+            (Lifetime::of_rank(Rank::Owner), TimeDelta::zero(), minute * 30, true),
             (
                 Lifetime::of_rank(Rank::Admin),
                 minute * 719,
@@ -77,11 +82,11 @@ mod tests {
             (Lifetime::of_rank(Rank::Admin), minute * 719, minute * 720, true),
             (
                 Lifetime::of_rank(Rank::Manager),
-                minute * 0,
+                TimeDelta::zero(),
                 minute * 720 - second,
                 false,
             ),
-            (Lifetime::of_rank(Rank::Manager), minute * 0, minute * 720, true),
+            (Lifetime::of_rank(Rank::Manager), TimeDelta::zero(), minute * 720, true),
             (
                 Lifetime::of_rank(Rank::Worker),
                 minute * 10_000,
@@ -89,8 +94,8 @@ mod tests {
                 false,
             ),
             (Lifetime::of_rank(Rank::Worker), minute * 10_000, minute * 10_080, true),
-            (Lifetime::of_device(), minute * 0, TimeDelta::days(44), false),
-            (Lifetime::of_device(), minute * 0, TimeDelta::days(45), true),
+            (Lifetime::of_device(), TimeDelta::zero(), TimeDelta::days(44), false),
+            (Lifetime::of_device(), TimeDelta::zero(), TimeDelta::days(45), true),
             (Lifetime::of_device(), TimeDelta::days(399), TimeDelta::days(400), true),
         ];
         for (bounds, seen, asked, over) in table {

@@ -6,6 +6,7 @@ use muster_proto::auth::v1::{
     ApprovePairingRequest, ApprovePairingResponse, DenyPairingRequest, DenyPairingResponse, DevicePaired,
     LocationState, PairingDenied,
 };
+use muster_proto::authz::v1::Permission;
 
 use super::locations::find;
 use super::pairing::open;
@@ -27,7 +28,7 @@ pub async fn approve(
     request: &ApprovePairingRequest,
 ) -> Result<ApprovePairingResponse, Error> {
     let (tenant_id, now, device_id) = (unit.tenant()?, unit.now(), unit.new_id());
-    let actor = acting::actor(unit).await?;
+    let actor = acting::actor(unit, Permission::DevicesPair).await?;
     let person_id = acting::person_id(unit.caller())?;
     let mut asked = open(unit, &request.code).await?;
     let location = find(unit, &actor.sight, &request.location_id).await?;
@@ -65,7 +66,7 @@ pub async fn approve(
 /// `PAIRING_NOT_FOUND`.
 pub async fn deny(_: &Auth, unit: &mut UnitOfWork, request: &DenyPairingRequest) -> Result<DenyPairingResponse, Error> {
     let (now, id) = (unit.now(), unit.new_id());
-    acting::actor(unit).await?;
+    acting::actor(unit, Permission::DevicesPair).await?;
     let mut asked = open(unit, &request.code).await?;
     if !asked.request.decide(Decision::Denied, now) {
         return Err(Refusal::PairingNotFound.into());

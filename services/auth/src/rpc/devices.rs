@@ -6,6 +6,7 @@ use muster_kernel::uow::UnitOfWork;
 use muster_proto::auth::v1::{
     DeviceRevoked, ListDevicesRequest, ListDevicesResponse, RevokeDeviceRequest, RevokeDeviceResponse, SessionEndReason,
 };
+use muster_proto::authz::v1::Permission;
 use uuid::Uuid;
 
 use super::directory::{after, next_token};
@@ -58,7 +59,7 @@ pub async fn revoke(
     request: &RevokeDeviceRequest,
 ) -> Result<RevokeDeviceResponse, Error> {
     let (tenant, id) = (unit.tenant()?, id_of(&request.device_id)?);
-    let sight = acting::actor(unit).await?.sight;
+    let sight = acting::actor(unit, Permission::DevicesPair).await?.sight;
     let found = device::get(unit.conn().await?, tenant, id).await?;
     let found = found
         .filter(|found| sight.sees_device(&found.device))

@@ -6,6 +6,7 @@ use muster_proto::auth::v1::{
     DisablePersonRequest, DisablePersonResponse, EnablePersonRequest, EnablePersonResponse, PersonChanged,
     PersonSessionsRevoked, PersonState, RevokePersonSessionsRequest, RevokePersonSessionsResponse, SessionEndReason,
 };
+use muster_proto::authz::v1::Permission;
 
 use crate::api::Auth;
 use crate::domain::person_change::{Changed, set_state, sign_out_everywhere};
@@ -59,7 +60,7 @@ pub async fn revoke_sessions(
     request: &RevokePersonSessionsRequest,
 ) -> Result<RevokePersonSessionsResponse, Error> {
     let now = unit.now();
-    let actor = acting::actor(unit).await?;
+    let actor = acting::actor(unit, Permission::SessionsRevoke).await?;
     let before = acting::anybody(unit, &request.person_id).await?;
     let changed = sign_out_everywhere(&actor, &before.person, now)?;
     let id = id_of(&request.person_id)?;
@@ -75,7 +76,7 @@ pub async fn revoke_sessions(
 async fn turn(unit: &mut UnitOfWork, person_id: &str, state: PersonState) -> Result<(Stored, Changed), Error> {
     let (tenant, now, id) = (unit.tenant()?, unit.now(), id_of(person_id)?);
     person::hold_owners(unit.conn().await?, tenant).await?;
-    let actor = acting::actor(unit).await?;
+    let actor = acting::actor(unit, Permission::PeopleWrite).await?;
     let before = acting::anybody(unit, person_id).await?;
     let other_owners = person::other_owners(unit.conn().await?, tenant, id).await?;
     let changed = set_state(&actor, &before.person, state, other_owners, now)?;

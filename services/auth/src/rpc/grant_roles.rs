@@ -3,6 +3,7 @@
 use muster_kernel::Error;
 use muster_kernel::uow::UnitOfWork;
 use muster_proto::auth::v1::{GrantRolesRequest, GrantRolesResponse, RolesGranted};
+use muster_proto::authz::v1::Permission;
 
 use crate::api::Auth;
 use crate::domain::person_change::grant;
@@ -17,7 +18,7 @@ use crate::work::{acting, people};
 pub async fn handle(_: &Auth, unit: &mut UnitOfWork, request: &GrantRolesRequest) -> Result<GrantRolesResponse, Error> {
     let (tenant, now, id) = (unit.tenant()?, unit.now(), id_of(&request.person_id)?);
     person::hold_owners(unit.conn().await?, tenant).await?;
-    let actor = acting::actor(unit).await?;
+    let actor = acting::actor(unit, Permission::PeopleGrant).await?;
     let before = acting::anybody(unit, &request.person_id).await?;
     let other_owners = person::other_owners(unit.conn().await?, tenant, id).await?;
     let changed = grant(

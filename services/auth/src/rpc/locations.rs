@@ -7,6 +7,7 @@ use muster_proto::auth::v1::{
     CreateLocationRequest, CreateLocationResponse, GetLocationRequest, GetLocationResponse, ListLocationsRequest,
     ListLocationsResponse, Location, LocationChanged, LocationState, UpdateLocationRequest, UpdateLocationResponse,
 };
+use muster_proto::authz::v1::Permission;
 use uuid::Uuid;
 
 use super::directory::{after, next_token};
@@ -67,7 +68,7 @@ pub async fn create(
     request: &CreateLocationRequest,
 ) -> Result<CreateLocationResponse, Error> {
     let (tenant_id, now, id) = (unit.tenant()?, unit.now(), unit.new_id());
-    if acting::actor(unit).await?.sight != Sight::Everywhere {
+    if acting::actor(unit, Permission::LocationsWrite).await?.sight != Sight::Everywhere {
         return Err(Refusal::NotYourLocation.into());
     }
     let tenant = tenant::get(unit.conn().await?, tenant_id).await?.unwrap_or_default();
@@ -88,7 +89,7 @@ pub async fn update(
     request: &UpdateLocationRequest,
 ) -> Result<UpdateLocationResponse, Error> {
     let now = unit.now();
-    let sight = acting::actor(unit).await?.sight;
+    let sight = acting::actor(unit, Permission::LocationsWrite).await?.sight;
     let before = find(unit, &sight, &request.location_id).await?;
     let (location, paths) = change(&before, request, now)?;
     if !paths.is_empty() {

@@ -49,7 +49,7 @@ pub async fn create(
 ) -> Result<CreatePersonResponse, Error> {
     let (tenant, now, id) = (unit.tenant()?, unit.now(), unit.new_id());
     let hash = first_password(auth, unit, request).await?;
-    let actor = acting::actor(unit).await?;
+    let actor = acting::actor(unit, Permission::PeopleWrite).await?;
     let person = add(&actor, id.to_string(), request, now)?;
     people::check_locations(unit, &person.location_ids).await?;
     if person::login_taken(unit.conn().await?, tenant, &person.login_name, id).await? {
@@ -84,7 +84,7 @@ pub async fn update(
     request: &UpdatePersonRequest,
 ) -> Result<UpdatePersonResponse, Error> {
     let now = unit.now();
-    let actor = acting::actor(unit).await?;
+    let actor = acting::actor(unit, Permission::PeopleWrite).await?;
     let before = acting::anybody(unit, &request.person_id).await?;
     let changed = change(&actor, &before.person, request, now)?;
     people::check_locations(unit, &changed.person.location_ids).await?;

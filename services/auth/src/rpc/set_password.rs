@@ -3,6 +3,7 @@
 use muster_kernel::Error;
 use muster_kernel::uow::UnitOfWork;
 use muster_proto::auth::v1::{PasswordChanged, SessionEndReason, SetPasswordRequest, SetPasswordResponse};
+use muster_proto::authz::v1::Permission;
 
 use crate::api::Auth;
 use crate::domain::person::Actor;
@@ -31,7 +32,7 @@ pub async fn handle(
     reset_password(&Actor::of(&caller.stored.person), &target.stored.person, now)?;
     let hash = prepare(auth, tenant, &target.stored.person, &request.new_password).await?;
 
-    let actor = acting::actor(unit).await?;
+    let actor = acting::actor(unit, Permission::PeopleWrite).await?;
     let before = acting::anybody(unit, &request.person_id).await?;
     let changed = reset_password(&actor, &before.person, now)?;
     password::put(unit.conn().await?, tenant, id, &hash, now).await?;

@@ -9,14 +9,17 @@
 
 use std::sync::Arc;
 
+use muster_auth::admin::{NewTenant, create_tenant};
 use muster_auth::api::Auth;
 use muster_auth::rpc::services::Api;
 use muster_auth::seed::{Demo, demo};
 use muster_kernel::door::Visit;
-use muster_kernel::identity::{Caller, Verifier};
+use muster_kernel::identity::{Caller, Principal, Verifier};
 use muster_kernel::testing::Lab;
+use muster_proto::auth::v1::directory_service_server::DirectoryService;
 use muster_proto::auth::v1::session_service_server::SessionService;
-use muster_proto::auth::v1::{SignInRequest, SignInResponse};
+use muster_proto::auth::v1::{CreatePersonRequest, ListPeopleRequest, Role, SignInRequest, SignInResponse};
+use prost_types::FieldMask;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 use uuid::Uuid;
@@ -125,4 +128,53 @@ pub fn face<T: std::fmt::Debug>(outcome: Result<T, Status>) -> (Code, String, Ve
 
 pub fn some_id() -> String {
     Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057).to_string()
+}
+
+pub fn mask(paths: &[&str]) -> Option<FieldMask> {
+    Some(FieldMask {
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+    })
+}
+
+pub fn new_person(house: &House, login: &str, name: &str, role: Role, place: usize) -> CreatePersonRequest {
+    CreatePersonRequest {
+        display_name: name.into(),
+        login_name: login.into(),
+        roles: vec![role.into()],
+        location_ids: vec![house.location(place)],
+        ..CreatePersonRequest::default()
+    }
+}
+
+pub async fn names(house: &House, caller: &Caller, request: ListPeopleRequest) -> Vec<String> {
+    let answer = house.api.list_people(by(caller, request)).await.unwrap().into_inner();
+    answer.people.into_iter().map(|person| person.login_name).collect()
+}
+
+/// The owner of a second business, as the lock would show them.
+pub async fn stranger(house: &House) -> Caller {
+    let made = create_tenant(
+        &house.lab.deps,
+        NewTenant {
+            slug: "birch",
+            display_name: "Birch Cafe",
+            currency_code: "EUR",
+            owner_name: "Otto Other",
+            owner_login: "owner",
+            owner_email: "otto@birch.example",
+            owner_password: PASSWORD,
+        },
+    )
+    .await
+    .unwrap();
+    let request = SignInRequest {
+        tenant_slug: "birch".into(),
+        login: "owner".into(),
+        password: PASSWORD.into(),
+        ..SignInRequest::default()
+    };
+    let answer = house.api.sign_in(nobody(request)).await.unwrap().into_inner();
+    let caller = house.verifier.verify(&answer.tokens.unwrap().access_token).unwrap();
+    assert_eq!(caller.principal, Principal::Person(made.owner_id));
+    caller
 }
