@@ -24,6 +24,8 @@ use crate::uow::UnitOfWork;
 
 /// A collision is tried again so often.
 const MOST_TRIES: u32 = 6;
+/// A lost connection is replaced once: nothing was committed on it.
+const MOST_RECONNECTS: u32 = 1;
 
 /// The header with the request's id.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -102,14 +104,21 @@ impl Door {
     pub async fn read<S, M, R, F>(&self, service: &S, request: Request<M>, handler: F) -> Result<Response<R>, Status>
     where
         M: Validate,
-        F: for<'a> FnOnce(&'a S, &'a mut UnitOfWork, &'a M) -> BoxFuture<'a, Result<R, Error>>,
+        F: for<'a> Fn(&'a S, &'a mut UnitOfWork, &'a M) -> BoxFuture<'a, Result<R, Error>>,
     {
         let request_id = request_id_of(&request);
         let (caller, message) = self.open(request)?;
-        let mut unit = UnitOfWork::new(self.db.clone(), self.world.clone(), caller, request_id, false);
-        let outcome = handler(service, &mut unit, &message).await;
-        unit.rollback().await;
-        Ok(Response::new(outcome?))
+        let mut tries = 0;
+        loop {
+            let (world, caller) = (self.world.clone(), caller.clone());
+            let mut unit = UnitOfWork::new(self.db.clone(), world, caller, request_id.clone(), false);
+            let outcome = handler(service, &mut unit, &message).await;
+            unit.rollback().await;
+            match outcome {
+                Err(error) if worth_another_try(&error, tries) => tries += 1,
+                outcome => return Ok(Response::new(outcome?)),
+            }
+        }
     }
 
     /// Answers a request that changes something, once per idempotency key.
@@ -139,7 +148,7 @@ impl Door {
                 dry_run,
             };
             match attempt.run(service, &message, &handler).await {
-                Err(error) if error.reason == "CONFLICT" && tries < MOST_TRIES => {
+                Err(error) if worth_another_try(&error, tries) => {
                     tries += 1;
                     self.pause(tries).await;
                 }
@@ -230,7 +239,10 @@ impl Attempt<'_> {
                     return Ok(record);
                 }
                 let rings = unit.has_events();
-                unit.commit(self.records.is_some().then_some(&record)).await?;
+                let committed = unit.commit(self.records.is_some().then_some(&record)).await;
+                if let Err(error) = committed {
+                    return self.outcome_of(error).await;
+                }
                 if rings {
                     door.bell.ring();
                 }
@@ -244,6 +256,16 @@ impl Attempt<'_> {
                 }
             }
         }
+    }
+
+    /// Where the connection broke while committing, the record tells whether it happened.
+    async fn outcome_of(&self, error: Error) -> Result<Record, Error> {
+        let (Some(records), "OUTCOME_UNKNOWN") = (&self.records, error.reason) else { return Err(error) };
+        let mut conn = self.door.db.read(records.reach()).await?;
+        let found = records.find(&mut conn).await;
+        conn.rollback().await;
+        self.door.bell.ring();
+        found?.ok_or(error)
     }
 
     /// A refusal is kept like an answer, in a transaction of its own since its work was undone.
@@ -266,6 +288,14 @@ impl Attempt<'_> {
             }
         }
         Ok(record)
+    }
+}
+
+fn worth_another_try(error: &Error, tries: u32) -> bool {
+    match error.reason {
+        "CONFLICT" => tries < MOST_TRIES,
+        "DATABASE_UNAVAILABLE" => tries < MOST_RECONNECTS,
+        _ => false,
     }
 }
 

@@ -83,7 +83,10 @@ impl From<DbError> for Error {
         let again = "nothing was changed; try again";
         match error {
             DbError::Unique(_) | DbError::Conflict(_) => Self::aborted("CONFLICT", again).caused_by(error),
-            DbError::TimedOut | DbError::Unavailable(_) => {
+            DbError::TimedOut => {
+                Self::unavailable("DATABASE_TIMEOUT", "the database takes too long; try again").caused_by(error)
+            }
+            DbError::Unavailable(_) => {
                 Self::unavailable("DATABASE_UNAVAILABLE", "the database does not answer; try again").caused_by(error)
             }
             DbError::CommitUnknown => Self::unavailable(
