@@ -17,8 +17,20 @@ use super::ticket;
 pub enum Outcome {
     /// The screens change so. Number and token are left to the stream.
     Changed(Box<KitchenChange>),
+    /// The board was loaded after it and shows it already. Only a screen that comes from elsewhere needs to be told.
+    Known(Box<KitchenChange>),
     /// The board does not hold the order: load it, then [`Board::put_order`].
     Missing,
+}
+
+impl Outcome {
+    fn of(change: KitchenChange, known: bool) -> Self {
+        if known {
+            Self::Known(Box::new(change))
+        } else {
+            Self::Changed(Box::new(change))
+        }
+    }
 }
 
 /// The kitchen of one location.
@@ -102,7 +114,7 @@ impl Board {
         let mut change = self.told(order_id, cause(event, became_ready), meta.at);
         change.station_id = station(event).to_owned();
         self.forget_if_over(order_id);
-        Outcome::Changed(Box::new(change))
+        Outcome::of(change, known)
     }
 
     /// Takes over an order as it was loaded, and tells its tickets.
@@ -116,39 +128,43 @@ impl Board {
     }
 
     /// Takes over a change of the stations or rules. All tickets may look different by it.
-    pub fn apply_station(&mut self, event: StationEvent, at: Timestamp) -> KitchenChange {
+    pub fn apply_station(&mut self, event: StationEvent, at: Timestamp) -> Outcome {
         let before: HashSet<String> = self
             .tickets(&HashSet::new())
             .into_iter()
             .map(|ticket| ticket.id)
             .collect();
-        let kitchen = std::mem::take(&mut self.kitchen);
-        self.kitchen = with_event(kitchen, event);
+        let kitchen = with_event(self.kitchen.clone(), event);
+        let known = kitchen == self.kitchen;
+        self.kitchen = kitchen;
         let tickets = self.tickets(&HashSet::new());
         let now: HashSet<&str> = tickets.iter().map(|ticket| ticket.id.as_str()).collect();
         let removed_ticket_ids = before.into_iter().filter(|id| !now.contains(id.as_str())).collect();
-        KitchenChange {
+        let change = KitchenChange {
             at: Some(at),
             cause: KitchenChangeCause::Stations.into(),
             removed_ticket_ids,
             tickets,
             stations: self.kitchen.live().cloned().collect(),
             ..KitchenChange::default()
-        }
+        };
+        Outcome::of(change, known)
     }
 
     /// Takes over a level. An older one than the board has is passed over, and the board's is told.
-    pub fn apply_stock(&mut self, level: StockLevel, at: Timestamp) -> KitchenChange {
+    pub fn apply_stock(&mut self, level: StockLevel, at: Timestamp) -> Outcome {
         let held = self.stock.entry(level.menu_item_id.clone()).or_default();
-        if held.version < level.version {
+        let known = held.version >= level.version;
+        if !known {
             *held = level;
         }
-        KitchenChange {
+        let change = KitchenChange {
             at: Some(at),
             cause: KitchenChangeCause::Stock.into(),
             stock: vec![held.clone()],
             ..KitchenChange::default()
-        }
+        };
+        Outcome::of(change, known)
     }
 
     /// All tickets of an order as they now are: open ones to show, the others to take off.

@@ -10,7 +10,7 @@ use muster_kernel::clock::World;
 use muster_kernel::db::{Conn, Db, Reach};
 use muster_kernel::log::{self, Position, StoredEvent};
 use muster_kernel::time::to_proto;
-use muster_proto::orders::v1::{KitchenChange, OrderEvent, StationEvent, StockChanged};
+use muster_proto::orders::v1::{Order, OrderEvent, StockChanged};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::{First, Join, Joined, Key, Message, Progress, Told};
@@ -145,10 +145,16 @@ impl Keeper {
         if position <= kept.loaded {
             return Ok(());
         }
-        let Some(change) = self.change(&mut kept.board, event).await? else {
-            return Ok(());
+        let (change, known) = match self.change(&mut kept.board, event).await? {
+            Some(Outcome::Changed(change)) => (*change, false),
+            Some(Outcome::Known(change)) => (*change, true),
+            Some(Outcome::Missing) | None => return Ok(()),
         };
-        let told = Arc::new(Told { position, change });
+        let told = Arc::new(Told {
+            position,
+            change,
+            known,
+        });
         kept.kept.push_back(Arc::clone(&told));
         if kept.kept.len() > MOST_KEPT
             && let Some(gone) = kept.kept.pop_front()
@@ -160,20 +166,22 @@ impl Keeper {
         Ok(())
     }
 
-    async fn change(&self, board: &mut Board, event: &StoredEvent) -> Result<Option<KitchenChange>, Error> {
+    async fn change(&self, board: &mut Board, event: &StoredEvent) -> Result<Option<Outcome>, Error> {
         let at = to_proto(event.at);
         Ok(match event.kind.as_str() {
-            events::ORDER => match event.decode::<OrderEvent>()?.event {
-                Some(what) => match board.apply_order(&event.aggregate_id.to_string(), &what, &meta(event)) {
-                    Outcome::Changed(change) => Some(*change),
+            events::ORDER => {
+                let Some(what) = event.decode::<OrderEvent>()?.event else {
+                    return Ok(None);
+                };
+                match board.apply_order(&event.aggregate_id.to_string(), &what, &meta(event)) {
                     Outcome::Missing => {
                         let order = self.find_order(event).await?;
-                        order.map(|order| board.put_order(order, &what, at))
+                        order.map(|order| Outcome::Changed(Box::new(board.put_order(order, &what, at))))
                     }
-                },
-                None => None,
-            },
-            events::STATION => Some(board.apply_station(event.decode::<StationEvent>()?, at)),
+                    told => Some(told),
+                }
+            }
+            events::STATION => Some(board.apply_station(event.decode()?, at)),
             events::STOCK => event
                 .decode::<StockChanged>()?
                 .stock
@@ -182,7 +190,7 @@ impl Keeper {
         })
     }
 
-    async fn find_order(&self, event: &StoredEvent) -> Result<Option<muster_proto::orders::v1::Order>, Error> {
+    async fn find_order(&self, event: &StoredEvent) -> Result<Option<Order>, Error> {
         let mut conn = self.db.read(Reach::Tenant(event.tenant_id)).await?;
         let order = order::find(&mut conn, event.tenant_id, event.aggregate_id).await;
         conn.rollback().await;

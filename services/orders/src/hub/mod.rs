@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_kernel::Error;
 use muster_kernel::clock::World;
 use muster_kernel::db::Db;
@@ -32,6 +32,8 @@ const MOST_SCREENS: usize = 20_000;
 const MOST_WAITING: usize = 4096;
 /// A board that does not answer within this time is not asked again.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Boards are told this often how far the log is read.
+const ROUND: TimeDelta = TimeDelta::milliseconds(200);
 /// After a failure the log is read again this soon.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -43,9 +45,16 @@ pub struct Hub {
     db: Db,
     world: World,
     bell: Doorbell,
-    boards: Mutex<HashMap<Key, mpsc::Sender<Message>>>,
+    boards: Mutex<Boards>,
     following: watch::Sender<bool>,
     screens: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Boards {
+    open: HashMap<Key, mpsc::Sender<Message>>,
+    /// When all of them were last told how far the log is read.
+    told: Option<DateTime<Utc>>,
 }
 
 enum Message {
@@ -90,6 +99,8 @@ enum First {
 struct Told {
     position: Position,
     change: KitchenChange,
+    /// Every snapshot of this board shows it already.
+    known: bool,
 }
 
 impl Hub {
@@ -140,16 +151,23 @@ impl Hub {
             let Some(location) = event.location_id else { continue };
             let key = (event.tenant_id, location);
             let full = |board: &mpsc::Sender<Message>| board.try_send(Message::Event(Arc::new(event))).is_err();
-            if boards.get(&key).is_some_and(full) {
-                boards.remove(&key);
+            if boards.open.get(&key).is_some_and(full) {
+                boards.open.remove(&key);
             }
         }
-        if !batch.more {
+        // With thousands of boards and hundreds of batches a second, each batch cannot go round to all.
+        let due = boards
+            .told
+            .is_none_or(|told| (batch.read_through - told).abs() >= ROUND);
+        if due && !batch.more {
+            boards.told = Some(batch.read_through);
             let progress = Progress {
                 as_of: batch.read_through,
                 position: batch.position,
             };
-            boards.retain(|_, board| board.try_send(Message::ReadThrough(progress)).is_ok());
+            boards
+                .open
+                .retain(|_, board| board.try_send(Message::ReadThrough(progress)).is_ok());
         }
     }
 
@@ -180,11 +198,11 @@ impl Hub {
 
     fn board(&self, key: Key) -> mpsc::Sender<Message> {
         let mut boards = self.boards.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(board) = boards.get(&key).filter(|board| !board.is_closed()) {
+        if let Some(board) = boards.open.get(&key).filter(|board| !board.is_closed()) {
             return board.clone();
         }
         let (sender, inbox) = mpsc::channel(MOST_WAITING);
-        boards.insert(key, sender.clone());
+        boards.open.insert(key, sender.clone());
         let keeper = keeper::Keeper::new(self.db.clone(), self.world.clone(), key, inbox);
         tokio::spawn(keeper.run(self.following.subscribe()));
         sender

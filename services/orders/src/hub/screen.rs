@@ -37,6 +37,8 @@ pub struct Screen {
     watched: Watched,
     /// None while the board cannot be had: then only heartbeats come, and their `as_of` lags.
     joined: Option<Joined>,
+    /// The stream goes on from elsewhere: it has not had a snapshot of this board.
+    resumed: bool,
     at: Progress,
     number: i64,
     pending: VecDeque<Sent>,
@@ -63,6 +65,7 @@ impl Screen {
             seen,
             watched,
             joined: None,
+            resumed: false,
             at,
             number: 0,
             pending,
@@ -98,6 +101,7 @@ impl Screen {
             tokio::select! {
                 biased;
                 told = joined.changes.recv() => match told {
+                    Ok(told) if told.known && !self.resumed => self.at.position = self.at.position.max(told.position),
                     Ok(told) => return self.change(&told),
                     // Too far behind, or the board is gone: a fresh snapshot.
                     Err(_) => self.joined = None,
@@ -123,7 +127,7 @@ impl Screen {
                 tickets,
                 stock,
             } => {
-                self.number = 0;
+                (self.number, self.resumed) = (0, false);
                 self.at = joined.at;
                 let snapshot = KitchenSnapshot {
                     location_id: self.seen.key.1.to_string(),
@@ -139,6 +143,7 @@ impl Screen {
                 self.pending.push_back(Sent::Snapshot(snapshot));
             }
             First::Missed(missed) => {
+                self.resumed = true;
                 for told in missed {
                     let change = self.change(&told);
                     self.pending.push_back(change);

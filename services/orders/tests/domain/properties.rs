@@ -306,7 +306,7 @@ proptest! {
         let mut screen: HashMap<String, _> = board.tickets(&HashSet::new()).into_iter().map(|one| (one.id.clone(), one)).collect();
         for (index, (event, meta)) in log.iter().enumerate() {
             let change = match board.apply_order(&order.id, event, meta) {
-                Outcome::Changed(change) => *change,
+                Outcome::Changed(change) | Outcome::Known(change) => *change,
                 Outcome::Missing => {
                     let now = fold(log.iter().take(index + 1).map(|(event, meta)| (event, meta))).unwrap();
                     board.put_order(now, event, meta.at)
