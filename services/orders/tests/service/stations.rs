@@ -1,6 +1,8 @@
 use muster_kernel::both_engines;
 use muster_kernel::testing::Lab;
 use muster_orders::STEPS;
+use muster_proto::orders::v1::kitchen_service_server::KitchenService;
+use muster_proto::orders::v1::order_service_server::OrderService;
 use muster_proto::orders::v1::station_service_server::StationService;
 use muster_proto::orders::v1::*;
 use prost_types::FieldMask;
@@ -233,3 +235,68 @@ both_engines!(a_route_is_explained, "orders", STEPS, async |lab: Lab| {
         "MODIFIER_NOT_OFFERED"
     );
 });
+
+// A station is closed while orders come in: each line lands on a screen that is there, or the station stays.
+both_engines!(
+    nothing_is_sent_to_a_screen_that_is_gone,
+    "orders",
+    STEPS,
+    async |lab: Lab| {
+        let diner = std::sync::Arc::new(Diner::open(lab).await);
+        for round in 0..6_u128 {
+            diner
+                .put_station(station(12, "FRY", StationKind::Prep, false))
+                .await
+                .unwrap();
+            let orders: Vec<_> = (0..6_u128)
+                .map(|number| {
+                    let (diner, number) = (std::sync::Arc::clone(&diner), 1000 + round * 10 + number);
+                    tokio::spawn(async move {
+                        diner
+                            .place(number, vec![want(5000 + number, fries(), 1)])
+                            .await
+                            .map(drop)
+                    })
+                })
+                .collect();
+            let request = ArchiveStationRequest {
+                station_id: fry(),
+                validate_only: false,
+            };
+            let _ = diner.api.archive_station(ask(request)).await;
+            for order in orders {
+                order.await.unwrap().unwrap();
+            }
+            let live: Vec<_> = stations(&diner, false)
+                .await
+                .into_iter()
+                .map(|station| station.id)
+                .collect();
+            for order in diner.on_board().await {
+                for prep in order.items.iter().flat_map(|line| &line.preps) {
+                    assert!(
+                        live.contains(&prep.station_id),
+                        "order {} waits for a closed station",
+                        order.number
+                    );
+                }
+                let request = VoidOrderRequest {
+                    order_id: order.id.clone(),
+                    reason: "test".into(),
+                    validate_only: false,
+                };
+                diner.api.void_order(ask(request)).await.unwrap();
+                let item = order.items[0].id.clone();
+                for station_id in [order.items[0].preps[0].station_id.clone(), expo()] {
+                    let request = BumpItemsRequest {
+                        order_id: order.id.clone(),
+                        station_id,
+                        item_ids: vec![item.clone()],
+                        validate_only: false,
+                    };
+                    diner.api.bump_items(ask(request)).await.unwrap();
+                }
+            }
+        }
+    }
+);
