@@ -19,7 +19,7 @@ COPY . .
 # The gateway embeds what the clients' stage built.
 COPY --from=clients /src/clients/kitchen/dist clients/kitchen/dist
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked -p muster && install -D target/release/muster /out/muster && install -d /out/data
+    cargo build --profile dist --locked -p muster && install -D target/dist/muster /out/muster && install -d /out/data
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 LABEL org.opencontainers.image.title="Muster" org.opencontainers.image.licenses="AGPL-3.0-only"
