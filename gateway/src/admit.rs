@@ -9,15 +9,23 @@ use tonic::body::Body;
 /// The client's address: that of the connection, or, behind so many trusted proxies, the one that the outermost of them
 /// saw. What a client itself writes into `x-forwarded-for` stands further left and is not looked at.
 pub(crate) fn client_address(request: &Request<Body>, trusted_hops: usize) -> IpAddr {
-    let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    let peer = request
+        .extensions()
+        .get::<Peer>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     let peer = peer.to_canonical();
     if trusted_hops == 0 {
         return peer;
     }
     let values = request.headers().get_all("x-forwarded-for");
-    let hops: Vec<&str> = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')).collect();
+    let hops: Vec<&str> = values
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .collect();
     let seen = hops.len().checked_sub(trusted_hops).and_then(|index| hops.get(index));
-    seen.and_then(|hop| hop.trim().parse::<IpAddr>().ok()).map_or(peer, |address| address.to_canonical())
+    seen.and_then(|hop| hop.trim().parse::<IpAddr>().ok())
+        .map_or(peer, |address| address.to_canonical())
 }
 
 /// The network that counts as one client: a home gets a /64 of IPv6, so single addresses of it mean nothing.
@@ -35,7 +43,9 @@ mod tests {
     fn request(forwarded: &str) -> Request<Body> {
         let mut request = Request::new(Body::empty());
         request.extensions_mut().insert(Peer("10.0.0.9:1".parse().unwrap()));
-        request.headers_mut().insert("x-forwarded-for", forwarded.parse().unwrap());
+        request
+            .headers_mut()
+            .insert("x-forwarded-for", forwarded.parse().unwrap());
         request
     }
 

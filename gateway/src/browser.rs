@@ -10,8 +10,12 @@ use tonic::body::Body;
 
 use crate::plain;
 
-const GRPC_WEB: &[&str] =
-    &["application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text", "application/grpc-web-text+proto"];
+const GRPC_WEB: &[&str] = &[
+    "application/grpc-web",
+    "application/grpc-web+proto",
+    "application/grpc-web-text",
+    "application/grpc-web-text+proto",
+];
 
 const ALLOWED_HEADERS: &str =
     "authorization, content-type, grpc-timeout, idempotency-key, traceparent, x-grpc-web, x-request-id, x-user-agent";
@@ -36,11 +40,19 @@ pub(crate) struct Cors {
 
 impl Cors {
     pub(crate) fn new(origins: &[String]) -> Self {
-        Self { origins: origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect() }
+        Self {
+            origins: origins
+                .iter()
+                .filter_map(|origin| HeaderValue::from_str(origin).ok())
+                .collect(),
+        }
     }
 
     pub(crate) fn preflight(&self, request: &Request<Body>) -> Response<Body> {
-        let allowed = request.headers().get(ORIGIN).is_some_and(|origin| self.origins.contains(origin));
+        let allowed = request
+            .headers()
+            .get(ORIGIN)
+            .is_some_and(|origin| self.origins.contains(origin));
         if !allowed {
             return plain(StatusCode::FORBIDDEN);
         }
@@ -59,8 +71,12 @@ impl Cors {
         }
         response.headers_mut().append(VARY, HeaderValue::from_static("origin"));
         if let Some(origin) = origin.filter(|origin| self.origins.contains(origin)) {
-            response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+            response
+                .headers_mut()
+                .insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            response
+                .headers_mut()
+                .insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
         }
     }
 }

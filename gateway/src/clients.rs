@@ -53,7 +53,9 @@ impl Clients {
         let path = request.uri().path();
         if path == "/" || path == "/kitchen" {
             let mut response = plain(StatusCode::TEMPORARY_REDIRECT);
-            response.headers_mut().insert(LOCATION, HeaderValue::from_static("/kitchen/"));
+            response
+                .headers_mut()
+                .insert(LOCATION, HeaderValue::from_static("/kitchen/"));
             return response;
         }
         let page = self.files.get(path).or_else(|| {
@@ -75,11 +77,18 @@ impl Page {
             _ => content_type.to_string(),
         };
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        let gzip = encoder.write_all(data).and_then(|()| encoder.finish()).unwrap_or_default();
+        let gzip = encoder
+            .write_all(data)
+            .and_then(|()| encoder.finish())
+            .unwrap_or_default();
         let octets = HeaderValue::from_static("application/octet-stream");
         Self {
             plain: Bytes::copy_from_slice(data),
-            gzip: if gzip.len() < data.len() { gzip.into() } else { Bytes::new() },
+            gzip: if gzip.len() < data.len() {
+                gzip.into()
+            } else {
+                Bytes::new()
+            },
             content_type: HeaderValue::from_str(&content_type).unwrap_or(octets),
             etag: HeaderValue::from_str(&format!("\"{etag}\"")).unwrap_or(HeaderValue::from_static("\"0\"")),
             fingerprinted: name.starts_with("assets/"),
@@ -88,7 +97,10 @@ impl Page {
 
     fn answer(&self, headers: &HeaderMap) -> Response<Body> {
         let known = headers.get(IF_NONE_MATCH).is_some_and(|etag| etag == self.etag);
-        let accepts = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let accepts = headers
+            .get(ACCEPT_ENCODING)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         let gzip = !self.gzip.is_empty() && accepts.split(',').any(|coding| coding.trim().starts_with("gzip"));
         let mut response = match (known, gzip) {
             (true, _) => plain(StatusCode::NOT_MODIFIED),
@@ -102,7 +114,11 @@ impl Page {
         out.insert(CONTENT_TYPE, self.content_type.clone());
         out.insert(ETAG, self.etag.clone());
         out.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        let keep = if self.fingerprinted { "public, max-age=31536000, immutable" } else { "no-cache" };
+        let keep = if self.fingerprinted {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        };
         out.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
         response
     }

@@ -43,9 +43,17 @@ pub(crate) struct Forward {
 impl Forward {
     pub(crate) fn new(config: &Config, parts: Parts) -> Self {
         let world = parts.world;
-        let shared = parts.redis.map(|redis| SharedLimits::new(redis, world.clone(), &config.gateway));
+        let shared = parts
+            .redis
+            .map(|redis| SharedLimits::new(redis, world.clone(), &config.gateway));
         let limits = Limits::new(&config.gateway, shared);
-        Self { lock: parts.lock, peers: parts.peers, limits, world, trusted_hops: config.gateway.trusted_hops }
+        Self {
+            lock: parts.lock,
+            peers: parts.peers,
+            limits,
+            world,
+            trusted_hops: config.gateway.trusted_hops,
+        }
     }
 
     pub(crate) async fn call(self, request: Request<Body>) -> Response<Body> {
@@ -75,7 +83,8 @@ impl Forward {
     fn admit(&self, request: &Request<Body>) -> Result<(Measured, Duration), Error> {
         let path = request.uri().path();
         let public = muster_proto::rule(path).is_some_and(|rule| rule.public);
-        self.limits.address(client_address(request, self.trusted_hops), public)?;
+        self.limits
+            .address(client_address(request, self.trusted_hops), public)?;
         let (rule, caller): (_, Caller) = self.lock.admit(path, request.headers())?;
         self.limits.caller(&caller)?;
         let deadline = deadline_of(request.headers(), rule)?;
@@ -127,7 +136,10 @@ fn rewrite(headers: &mut HeaderMap, id: &str, deadline: Duration, vouched: Optio
 /// Headers that only Muster's own parts may set, and those that tell of a network we do not look at.
 fn is_ours(name: &HeaderName) -> bool {
     let name = name.as_str();
-    name.starts_with("muster-") || name.starts_with("x-muster-") || name.starts_with("x-forwarded-") || name == "forwarded"
+    name.starts_with("muster-")
+        || name.starts_with("x-muster-")
+        || name.starts_with("x-forwarded-")
+        || name == "forwarded"
 }
 
 struct Outbound<'h>(&'h mut HeaderMap);

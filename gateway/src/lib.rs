@@ -65,7 +65,13 @@ impl Gateway {
         let own = Own::new(config, &parts);
         let secure = !config.gateway.tls_certificate.is_empty();
         let cors = Arc::new(Cors::new(&config.gateway.cors_origins));
-        Self { forward: Forward::new(config, parts), own, clients: Arc::new(Clients::load()), cors, secure }
+        Self {
+            forward: Forward::new(config, parts),
+            own,
+            clients: Arc::new(Clients::load()),
+            cors,
+            secure,
+        }
     }
 
     /// The bounds of its listener.
@@ -115,7 +121,11 @@ fn kind(request: &Request<Body>) -> Kind {
     if request.method() == Method::OPTIONS && request.headers().contains_key("access-control-request-method") {
         return Kind::Preflight;
     }
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     match content_type {
         web if request.method() == Method::POST && browser::is_grpc_web(web) => Kind::GrpcWeb,
         _ if request.method() == Method::POST => Kind::Grpc,

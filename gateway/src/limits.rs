@@ -65,7 +65,11 @@ impl Limits {
     pub(crate) fn address(&self, address: IpAddr, public: bool) -> Result<(), Error> {
         let network = network(address);
         self.check(&self.0.addresses, &network, "address")?;
-        if public { self.check(&self.0.public, &network, "public") } else { Ok(()) }
+        if public {
+            self.check(&self.0.public, &network, "public")
+        } else {
+            Ok(())
+        }
     }
 
     /// Counts a request by who sent it.
@@ -73,21 +77,30 @@ impl Limits {
         if let Some(tenant) = &caller.tenant_id {
             self.check(&self.0.tenants, tenant, "tenant")?;
         }
-        caller.principal.id().map_or(Ok(()), |id| self.check(&self.0.principals, &id, "principal"))
+        caller
+            .principal
+            .id()
+            .map_or(Ok(()), |id| self.check(&self.0.principals, &id, "principal"))
     }
 
     fn check<K>(&self, limiter: &Keyed<K>, key: &K, kind: &'static str) -> Result<(), Error>
     where
         K: std::hash::Hash + Eq + Clone + ToString,
     {
-        let local = limiter.check_key(key).map_err(|early| early.wait_time_from(self.0.clock.now()));
+        let local = limiter
+            .check_key(key)
+            .map_err(|early| early.wait_time_from(self.0.clock.now()));
         let outcome = match (&local, &self.0.shared) {
             (Ok(()), Some(shared)) => shared.check(kind, &key.to_string()),
             _ => local,
         };
         outcome.map_err(|wait| {
             metrics::counter!("muster_gateway_limited_total", "by" => kind).increment(1);
-            Error::exhausted("RATE_LIMITED", "too many requests; slow down", wait.max(Duration::from_millis(50)))
+            Error::exhausted(
+                "RATE_LIMITED",
+                "too many requests; slow down",
+                wait.max(Duration::from_millis(50)),
+            )
         })
     }
 }

@@ -36,12 +36,19 @@ pub(crate) struct Own {
 impl Own {
     pub(crate) fn new(config: &Config, parts: &Parts) -> Self {
         let (reporter, health) = tonic_health::server::health_reporter();
-        tokio::spawn(watch_health(reporter, Arc::clone(&parts.lock), parts.peers.clone(), parts.stop.clone()));
+        tokio::spawn(watch_health(
+            reporter,
+            Arc::clone(&parts.lock),
+            parts.peers.clone(),
+            parts.stop.clone(),
+        ));
         let mut routes = Routes::new(health);
         let builder = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(muster_proto::DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                // What errors carry, so that tools can print it.
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
         if let (Ok(v1), Ok(v1alpha)) = (builder().build_v1(), builder().build_v1alpha()) {
             routes = routes.add_service(v1).add_service(v1alpha);
@@ -63,10 +70,11 @@ impl Own {
             return muster_kernel::edge::refuse(request.method());
         }
         let reflects = request.uri().path().starts_with("/grpc.reflection.");
-        if reflects && !self.reflection_is_open {
-            if let Err(error) = self.lock.admit_for(Permission::ReflectionRead, request.headers()) {
-                return error.to_status().into_http();
-            }
+        if reflects
+            && !self.reflection_is_open
+            && let Err(error) = self.lock.admit_for(Permission::ReflectionRead, request.headers())
+        {
+            return error.to_status().into_http();
         }
         let Ok(response) = self.routes.oneshot(request).await;
         response
@@ -79,7 +87,11 @@ impl Own {
         }
         match request.uri().path() {
             "/healthz" => Some(plain(StatusCode::OK)),
-            "/readyz" => Some(plain(if self.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })),
+            "/readyz" => Some(plain(if self.is_ready() {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            })),
             "/.well-known/jwks.json" => Some(self.keys()),
             _ => None,
         }
@@ -102,8 +114,12 @@ impl Own {
         let mut response = Response::new(Body::new(http_body_util::Full::from(
             serde_json::json!({ "keys": keys }).to_string(),
         )));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
         response
     }
 }
@@ -138,7 +154,11 @@ async fn asks_well(transport: Transport) -> bool {
 }
 
 fn status(serving: bool) -> ServingStatus {
-    if serving { ServingStatus::Serving } else { ServingStatus::NotServing }
+    if serving {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    }
 }
 
 /// The gRPC services of a role: `muster.orders.v1.OrderService` and so on.

@@ -40,11 +40,19 @@ impl SharedLimits {
         let window = |per_second: u32, burst: u32| i64::from(per_second) * WINDOW + i64::from(burst);
         let allowed = HashMap::from([
             ("tenant", window(settings.tenant_per_second, settings.tenant_burst)),
-            ("principal", window(settings.principal_per_second, settings.principal_burst)),
+            (
+                "principal",
+                window(settings.principal_per_second, settings.principal_burst),
+            ),
             ("address", window(settings.address_per_second, settings.address_burst)),
             ("public", window(settings.public_per_second, settings.public_burst)),
         ]);
-        let inner = Arc::new(Inner { redis, world, allowed, state: Mutex::default() });
+        let inner = Arc::new(Inner {
+            redis,
+            world,
+            allowed,
+            state: Mutex::default(),
+        });
         let weak = Arc::downgrade(&inner);
         tokio::spawn(async move {
             loop {
@@ -58,7 +66,9 @@ impl SharedLimits {
 
     /// Counts one request; the error is how long to wait.
     pub(crate) fn check(&self, kind: &'static str, key: &str) -> Result<(), Duration> {
-        let Ok(mut state) = self.0.state.lock() else { return Ok(()) };
+        let Ok(mut state) = self.0.state.lock() else {
+            return Ok(());
+        };
         let key = format!("{kind}:{key}");
         let now = self.0.world.now().timestamp_millis();
         if let Some(until) = state.over.get(&key) {
@@ -78,7 +88,11 @@ impl SharedLimits {
 impl Inner {
     /// Adds what was counted here, and learns what was counted everywhere.
     async fn exchange(&self) {
-        let counted = self.state.lock().map(|mut state| std::mem::take(&mut state.counted)).unwrap_or_default();
+        let counted = self
+            .state
+            .lock()
+            .map(|mut state| std::mem::take(&mut state.counted))
+            .unwrap_or_default();
         if counted.is_empty() {
             return;
         }
@@ -97,7 +111,9 @@ impl Inner {
         for key in &keys {
             command.arg(counted.get(*key).copied().unwrap_or_default());
         }
-        let Ok(totals) = self.redis.run::<Vec<i64>>(&command).await else { return };
+        let Ok(totals) = self.redis.run::<Vec<i64>>(&command).await else {
+            return;
+        };
         let Ok(mut state) = self.state.lock() else { return };
         let window_ends = (window + 1) * WINDOW * 1000;
         state.over.retain(|_, until| *until > now);

@@ -23,7 +23,14 @@ mod tests {
     #[test]
     fn the_package_names_the_role() {
         assert_eq!(role_of("/muster.orders.v1.OrderService/PlaceOrder"), Some("orders"));
-        for none in ["/muster.log.v1.LogService/Tail", "/other.v1.X/Y", "/", "", "/muster.orders", "/muster.orders.x/y"] {
+        for none in [
+            "/muster.log.v1.LogService/Tail",
+            "/other.v1.X/Y",
+            "/",
+            "",
+            "/muster.orders",
+            "/muster.orders.x/y",
+        ] {
             assert_eq!(role_of(none), None, "{none}");
         }
     }

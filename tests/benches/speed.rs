@@ -1,7 +1,13 @@
 //! How fast it is, beside a limit that is measured in the same run. `make bench`.
 //!
 //! Absolute figures depend on the machine; the ratios are what to look at.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing
+)]
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures with the machine's clock")]
 
 use std::sync::Arc;
@@ -26,7 +32,10 @@ async fn main() {
     let one = Town::with_demo(Shape::AllInOne).await;
     let split = Town::with_demo(Shape::Split).await;
     gateway(&one, &split).await;
-    for (name, town) in [("SQLite, one process", &one), ("PostgreSQL, one role per process", &split)] {
+    for (name, town) in [
+        ("SQLite, one process", &one),
+        ("PostgreSQL, one role per process", &split),
+    ] {
         orders(name, town).await;
         kitchen(name, town).await;
     }
@@ -37,9 +46,23 @@ async fn gateway(one: &Town, split: &Town) {
     println!("\nSmall read (WhoAmI), 64 at once");
     let direct = callers(split, Some("auth")).await;
     let direct = rate("  auth called directly", direct, 16).await;
-    let through = rate("  through the gateway as its own process", callers(split, None).await, 16).await;
-    let inside = rate("  through the gateway, all in one process", callers(one, None).await, 16).await;
-    println!("  ratio to direct: {:.2} as its own process, {:.2} in one process", through / direct, inside / direct);
+    let through = rate(
+        "  through the gateway as its own process",
+        callers(split, None).await,
+        16,
+    )
+    .await;
+    let inside = rate(
+        "  through the gateway, all in one process",
+        callers(one, None).await,
+        16,
+    )
+    .await;
+    println!(
+        "  ratio to direct: {:.2} as its own process, {:.2} in one process",
+        through / direct,
+        inside / direct
+    );
 }
 
 async fn callers(town: &Town, service: Option<&str>) -> Vec<Caller> {
@@ -50,23 +73,39 @@ async fn callers(town: &Town, service: Option<&str>) -> Vec<Caller> {
             Some(service) => town.channel_to(service).await,
             None => town.channel().await,
         };
-        callers.push(Caller { channel, token: token.clone() });
+        callers.push(Caller {
+            channel,
+            token: token.clone(),
+        });
     }
     callers
 }
 
 async fn rate(name: &str, callers: Vec<Caller>, each: usize) -> f64 {
     let ends = Instant::now() + WINDOW;
-    let work = callers.into_iter().flat_map(|caller| vec![caller; each]).map(|caller| async move {
-        let mut times = Vec::new();
-        while Instant::now() < ends {
-            let started = Instant::now();
-            caller.call::<_, WhoAmIResponse>(WHO, WhoAmIRequest::default()).await.expect("it answers");
-            times.push(started.elapsed());
-        }
-        times
-    });
-    report(name, join_all(work.map(tokio::spawn)).await.into_iter().flat_map(Result::unwrap).collect())
+    let work = callers
+        .into_iter()
+        .flat_map(|caller| vec![caller; each])
+        .map(|caller| async move {
+            let mut times = Vec::new();
+            while Instant::now() < ends {
+                let started = Instant::now();
+                caller
+                    .call::<_, WhoAmIResponse>(WHO, WhoAmIRequest::default())
+                    .await
+                    .expect("it answers");
+                times.push(started.elapsed());
+            }
+            times
+        });
+    report(
+        name,
+        join_all(work.map(tokio::spawn))
+            .await
+            .into_iter()
+            .flat_map(Result::unwrap)
+            .collect(),
+    )
 }
 
 /// Orders from 16 waiters, beside the same rows written by bare SQL.
@@ -81,14 +120,20 @@ async fn orders(name: &str, town: &Town) {
             while Instant::now() < ends {
                 let key = format!("bench-{worker}-{}", times.len());
                 let started = Instant::now();
-                let placed = waiter.call_once::<_, PlaceOrderResponse>(PLACE, &key, order.clone()).await;
+                let placed = waiter
+                    .call_once::<_, PlaceOrderResponse>(PLACE, &key, order.clone())
+                    .await;
                 placed.expect("an order is placed");
                 times.push(started.elapsed());
             }
             times
         }
     });
-    let placed = join_all(work.map(tokio::spawn)).await.into_iter().flat_map(Result::unwrap).collect();
+    let placed = join_all(work.map(tokio::spawn))
+        .await
+        .into_iter()
+        .flat_map(Result::unwrap)
+        .collect();
     let placed = report("  through the gateway", placed);
     let bare = bare_rows(town).await;
     println!("  ratio to bare SQL: {:.2}", placed / bare);
@@ -112,7 +157,11 @@ async fn bare_rows(town: &Town) -> f64 {
             times
         }
     });
-    let times = join_all(work.map(tokio::spawn)).await.into_iter().flat_map(Result::unwrap).collect();
+    let times = join_all(work.map(tokio::spawn))
+        .await
+        .into_iter()
+        .flat_map(Result::unwrap)
+        .collect();
     db.close().await;
     report("  the same rows by bare SQL", times)
 }
@@ -122,12 +171,26 @@ async fn write_bare(db: &Db, tenant: Uuid, id: Uuid) -> Result<(), muster_kernel
     let mut conn = db.write(Reach::Tenant(tenant)).await?;
     let order = "INSERT INTO orders (tenant_id, id, location_id, number, business_date, status, on_board, placed_at, updated_at, \
                  bumped_at, version, state) VALUES ($1, $2, $2, 1, '2026-01-01', 1, FALSE, 0, 0, 0, 1, $3)";
-    exec!(&mut conn, sqlx::query(order).bind(tenant).bind(id).bind(vec![7_u8; 700]))?;
+    exec!(
+        &mut conn,
+        sqlx::query(order).bind(tenant).bind(id).bind(vec![7_u8; 700])
+    )?;
     let event = "INSERT INTO events (tenant_id, kind, aggregate_id, version, actor, request_id, at, payload) \
                  VALUES ($1, 'bench', $2, 1, 'bench', 'bench', $3, $4)";
-    exec!(&mut conn, sqlx::query(event).bind(tenant).bind(id).bind(now).bind(vec![7_u8; 500]))?;
-    let record = "INSERT INTO idempotency (tenant_id, key_digest, request_digest, answer, at) VALUES ($1, $2, $2, $3, $4)";
-    exec!(&mut conn, sqlx::query(record).bind(tenant).bind(id.as_bytes().to_vec()).bind(vec![7_u8; 800]).bind(now))?;
+    exec!(
+        &mut conn,
+        sqlx::query(event).bind(tenant).bind(id).bind(now).bind(vec![7_u8; 500])
+    )?;
+    let record =
+        "INSERT INTO idempotency (tenant_id, key_digest, request_digest, answer, at) VALUES ($1, $2, $2, $3, $4)";
+    exec!(
+        &mut conn,
+        sqlx::query(record)
+            .bind(tenant)
+            .bind(id.as_bytes().to_vec())
+            .bind(vec![7_u8; 800])
+            .bind(now)
+    )?;
     conn.commit().await
 }
 
@@ -138,9 +201,15 @@ async fn kitchen(name: &str, town: &Town) {
     let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;
     let mut screens = Vec::new();
     for _ in 0..100 {
-        let request = WatchKitchenRequest { location_id: town.demo.location_id.clone(), ..WatchKitchenRequest::default() };
+        let request = WatchKitchenRequest {
+            location_id: town.demo.location_id.clone(),
+            ..WatchKitchenRequest::default()
+        };
         let mut screen = watch(&cook, request).await.unwrap();
-        until(&mut screen, |m| matches!(m.message, Some(watch_kitchen_response::Message::Snapshot(_))).then_some(())).await;
+        until(&mut screen, |m| {
+            matches!(m.message, Some(watch_kitchen_response::Message::Snapshot(_))).then_some(())
+        })
+        .await;
         screens.push(screen);
     }
     let mut times = Vec::new();
@@ -149,7 +218,10 @@ async fn kitchen(name: &str, town: &Town) {
         let key = format!("watch-{round}");
         let placed = waiter.call_once::<_, PlaceOrderResponse>(PLACE, &key, two_burgers(town));
         let seen = join_all(screens.iter_mut().map(|screen| async move {
-            until(screen, |m| matches!(m.message, Some(watch_kitchen_response::Message::Change(_))).then_some(())).await;
+            until(screen, |m| {
+                matches!(m.message, Some(watch_kitchen_response::Message::Change(_))).then_some(())
+            })
+            .await;
             started.elapsed()
         }));
         let (placed, seen) = tokio::join!(placed, seen);
@@ -164,6 +236,11 @@ fn report(name: &str, mut times: Vec<Duration>) -> f64 {
     times.sort();
     let at = |per_mille: usize| times[(times.len() - 1) * per_mille / 1000].as_secs_f64() * 1000.0;
     let rate = times.len() as f64 / WINDOW.as_secs_f64();
-    println!("{name}: {rate:.0}/s, p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms", at(500), at(950), at(990));
+    println!(
+        "{name}: {rate:.0}/s, p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms",
+        at(500),
+        at(950),
+        at(990)
+    );
     rate
 }

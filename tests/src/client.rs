@@ -1,14 +1,14 @@
 //! Callers of a town: signed in, or not.
 
+use muster::demo::PASSWORD;
 use muster_proto::auth::v1::session_service_client::SessionServiceClient;
 use muster_proto::auth::v1::{SignInRequest, SignInResponse};
-use muster::demo::PASSWORD;
 use prost::Message;
 use tonic::client::Grpc;
-use tonic_prost::ProstCodec;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
+use tonic_prost::ProstCodec;
 use tonic_types::StatusExt;
 
 /// Somebody who calls methods by their path, with or without a token.
@@ -26,13 +26,21 @@ pub type Answer<R> = Result<(R, MetadataMap), Status>;
 impl Caller {
     /// Nobody, on this connection.
     pub fn nobody(channel: Channel) -> Self {
-        Self { channel, token: String::new() }
+        Self {
+            channel,
+            token: String::new(),
+        }
     }
 
     /// Signs in with the password of the demo.
     pub async fn sign_in(channel: Channel, slug: &str, login: &str) -> Self {
-        let answer = sign_in(&channel, slug, login, PASSWORD).await.expect("the sign-in is good");
-        Self { channel, token: answer.tokens.expect("tokens").access_token }
+        let answer = sign_in(&channel, slug, login, PASSWORD)
+            .await
+            .expect("the sign-in is good");
+        Self {
+            channel,
+            token: answer.tokens.expect("tokens").access_token,
+        }
     }
 
     /// Calls a unary method by its path.
@@ -50,7 +58,9 @@ impl Caller {
         M: Message + Send + Sync + 'static,
         R: Message + Default + Send + Sync + 'static,
     {
-        self.call_with(path, message, &[("idempotency-key", key)]).await.map(|(answer, _)| answer)
+        self.call_with(path, message, &[("idempotency-key", key)])
+            .await
+            .map(|(answer, _)| answer)
     }
 
     /// Calls a unary method with more metadata.
@@ -65,10 +75,15 @@ impl Caller {
             request.metadata_mut().insert("authorization", value);
         }
         for (name, value) in metadata {
-            request.metadata_mut().insert(*name, value.parse().expect("metadata is ASCII"));
+            request
+                .metadata_mut()
+                .insert(*name, value.parse().expect("metadata is ASCII"));
         }
         let mut client = Grpc::new(self.channel.clone());
-        client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        client
+            .ready()
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
         let path = http::uri::PathAndQuery::from_static(path);
         let response = client.unary(request, path, ProstCodec::<M, R>::default()).await?;
         let (metadata, answer, _) = response.into_parts();
@@ -84,7 +99,10 @@ pub async fn sign_in(channel: &Channel, slug: &str, login: &str, password: &str)
         password: password.to_owned(),
         ..SignInRequest::default()
     };
-    Ok(SessionServiceClient::new(channel.clone()).sign_in(request).await?.into_inner())
+    Ok(SessionServiceClient::new(channel.clone())
+        .sign_in(request)
+        .await?
+        .into_inner())
 }
 
 /// Whether everything behind the gateway serves (`grpc.health.v1`).
@@ -100,13 +118,20 @@ pub async fn serves(channel: Channel) -> bool {
         status: i32,
     }
     let caller = Caller::nobody(channel);
-    let answer: Result<HealthCheckResponse, _> =
-        caller.call("/grpc.health.v1.Health/Check", HealthCheckRequest { service: String::new() }).await;
+    let answer: Result<HealthCheckResponse, _> = caller
+        .call(
+            "/grpc.health.v1.Health/Check",
+            HealthCheckRequest { service: String::new() },
+        )
+        .await;
     answer.is_ok_and(|answer| answer.status == 1)
 }
 
 /// Code and reason of a refusal, as a client sees them.
 pub fn reason(status: &Status) -> (Code, String) {
-    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+    let reason = status
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default();
     (status.code(), reason)
 }

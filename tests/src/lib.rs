@@ -2,7 +2,12 @@
 //!
 //! A [`Town`](town::Town) is an installation of Muster of a test's own: the built binary, started as an operator would,
 //! in one of two [`Shape`](town::Shape)s. Everything else is done through its gateway.
-#![allow(clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "tests fail by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "tests fail by panicking"
+)]
 
 pub mod binary;
 pub mod client;

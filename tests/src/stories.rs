@@ -12,7 +12,11 @@ use crate::town::Town;
 
 /// Two mushroom burgers for table 12.
 pub fn two_burgers(town: &Town) -> PlaceOrderRequest {
-    let item = NewItem { menu_item_id: muster::demo::burger(), quantity: 2, ..NewItem::default() };
+    let item = NewItem {
+        menu_item_id: muster::demo::burger(),
+        quantity: 2,
+        ..NewItem::default()
+    };
     PlaceOrderRequest {
         location_id: town.demo.location_id.clone(),
         dining_option: DiningOption::DineIn as i32,
@@ -33,7 +37,10 @@ pub async fn watch(
     let mut request = Request::new(request);
     let token = format!("Bearer {}", caller.token).parse().expect("a token is ASCII");
     request.metadata_mut().insert("authorization", token);
-    Ok(KitchenServiceClient::new(caller.channel.clone()).watch_kitchen(request).await?.into_inner())
+    Ok(KitchenServiceClient::new(caller.channel.clone())
+        .watch_kitchen(request)
+        .await?
+        .into_inner())
 }
 
 /// The next message of a stream for which `pick` finds something; fails after ten seconds.
@@ -43,7 +50,11 @@ pub async fn until<T, M>(
 ) -> T {
     let found = tokio::time::timeout(Duration::from_secs(10), async {
         loop {
-            let message = stream.next().await.expect("the stream goes on").expect("the stream is well");
+            let message = stream
+                .next()
+                .await
+                .expect("the stream goes on")
+                .expect("the stream is well");
             if let Some(found) = pick(message) {
                 return found;
             }

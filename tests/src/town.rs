@@ -67,7 +67,17 @@ const SERVICES: [&str; 2] = ["auth", "orders"];
 impl Town {
     /// Starts an installation with the demo restaurant and the shop next door.
     pub async fn with_demo(shape: Shape) -> Self {
+        Self::with_settings(shape, &[]).await
+    }
+
+    /// As [`with_demo`](Self::with_demo), with these settings over the usual ones.
+    pub async fn with_settings(shape: Shape, settings: &[(&str, &str)]) -> Self {
         let mut town = Self::prepared(shape).await;
+        town.settings.extend(
+            settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         town.start_all().await;
         town.demo = demo::fill(&town.channel().await).await.expect("the demo is filled");
         town
@@ -79,7 +89,10 @@ impl Town {
         let host = host();
         let mut settings: Settings = vec![
             ("MUSTER_MODE".into(), "production".into()),
-            ("MUSTER_DATA_DIR".into(), folder.path().join("data").display().to_string()),
+            (
+                "MUSTER_DATA_DIR".into(),
+                folder.path().join("data").display().to_string(),
+            ),
             ("MUSTER_GATEWAY__LISTEN".into(), format!("{host}:8080")),
             ("MUSTER_GATEWAY__PUBLIC_PER_SECOND".into(), "1000".into()),
             ("MUSTER_GATEWAY__PUBLIC_BURST".into(), "1000".into()),
@@ -90,20 +103,33 @@ impl Town {
             ("MUSTER_GATEWAY__TENANT_PER_SECOND".into(), "20000".into()),
             ("MUSTER_GATEWAY__TENANT_BURST".into(), "20000".into()),
             ("MUSTER_GATEWAY__CONNECTIONS_PER_ADDRESS".into(), "2000".into()),
-            ("MUSTER_LOG__FILTER".into(), "info,muster::access=warn,sqlx=warn,h2=warn".into()),
+            (
+                "MUSTER_LOG__FILTER".into(),
+                "info,muster::access=warn,sqlx=warn,h2=warn".into(),
+            ),
         ];
         for name in ["cluster", "master"] {
             let path = folder.path().join(name);
-            let secret = World::system().random::<32>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let secret = World::system()
+                .random::<32>()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>();
             std::fs::write(&path, secret).expect("a secret is written");
-            settings.push((format!("MUSTER_SECRETS__{}_FILE", name.to_uppercase()), path.display().to_string()));
+            settings.push((
+                format!("MUSTER_SECRETS__{}_FILE", name.to_uppercase()),
+                path.display().to_string(),
+            ));
         }
         let mut places = BTreeMap::new();
         let mut services = BTreeMap::new();
         match shape {
             Shape::AllInOne => {
                 for service in SERVICES {
-                    places.insert(service, Place::Sqlite(folder.path().join("data").join(format!("{service}.db"))));
+                    places.insert(
+                        service,
+                        Place::Sqlite(folder.path().join("data").join(format!("{service}.db"))),
+                    );
                 }
             }
             Shape::Split => {
@@ -111,7 +137,8 @@ impl Town {
                 let (Target::Postgres { owner_url, .. }, Place::Postgres { url, .. }) = (target, place.clone()) else {
                     panic!("a PostgreSQL database was asked for");
                 };
-                let redis = std::env::var("MUSTER_TEST_REDIS_URL").expect("MUSTER_TEST_REDIS_URL; `make test` starts one");
+                let redis =
+                    std::env::var("MUSTER_TEST_REDIS_URL").expect("MUSTER_TEST_REDIS_URL; `make test` starts one");
                 settings.push(("MUSTER_DATABASE__ENGINE".into(), "postgres".into()));
                 settings.push(("MUSTER_DATABASE__URL".into(), url));
                 settings.push(("MUSTER_DATABASE__OWNER_URL".into(), owner_url));
@@ -126,21 +153,55 @@ impl Town {
                 }
             }
         }
-        binary::run(&settings, &["migrate", "up"], "").await.expect("migrations apply");
-        for (slug, name, owner) in [(SLUG, "Juniper & Rye", "Olive Okafor"), (NEIGHBOUR, "Next Door", "Ned Neumann")] {
-            let arguments =
-                ["tenant", "create", "--slug", slug, "--name", name, "--owner-name", owner, "--owner-login", "olive"];
-            binary::run(&settings, &arguments, PASSWORD).await.expect("a tenant is made");
+        binary::run(&settings, &["migrate", "up"], "")
+            .await
+            .expect("migrations apply");
+        for (slug, name, owner) in [
+            (SLUG, "Juniper & Rye", "Olive Okafor"),
+            (NEIGHBOUR, "Next Door", "Ned Neumann"),
+        ] {
+            let arguments = [
+                "tenant",
+                "create",
+                "--slug",
+                slug,
+                "--name",
+                name,
+                "--owner-name",
+                owner,
+                "--owner-login",
+                "olive",
+            ];
+            binary::run(&settings, &arguments, PASSWORD)
+                .await
+                .expect("a tenant is made");
         }
         let gateway = format!("{host}:8080");
-        let (demo, processes) = (Demo { location_id: String::new() }, BTreeMap::new());
-        Self { shape, demo, gateway, services, settings, places, processes, folder }
+        let (demo, processes) = (
+            Demo {
+                location_id: String::new(),
+            },
+            BTreeMap::new(),
+        );
+        Self {
+            shape,
+            demo,
+            gateway,
+            services,
+            settings,
+            places,
+            processes,
+            folder,
+        }
     }
 
     async fn start_all(&mut self) {
         match self.shape {
             Shape::AllInOne => self.start("all"),
-            Shape::Split => SERVICES.into_iter().chain(["gateway"]).for_each(|role| self.start(role)),
+            Shape::Split => SERVICES
+                .into_iter()
+                .chain(["gateway"])
+                .for_each(|role| self.start(role)),
         }
         self.ready().await;
     }
@@ -173,7 +234,11 @@ impl Town {
                 tokio::time::sleep(Duration::from_millis(25)).await;
             }
         });
-        assert!(asked.await.is_ok(), "the installation does not get ready:\n{}", self.logs());
+        assert!(
+            asked.await.is_ok(),
+            "the installation does not get ready:\n{}",
+            self.logs()
+        );
     }
 
     /// A new connection to the gateway.
@@ -183,7 +248,10 @@ impl Town {
 
     /// A new connection to a service, round the gateway (split only).
     pub async fn channel_to(&self, service: &str) -> Channel {
-        endpoint(self.services.get(service).expect("a split installation")).connect().await.expect("the service answers")
+        endpoint(self.services.get(service).expect("a split installation"))
+            .connect()
+            .await
+            .expect("the service answers")
     }
 
     /// Runs `muster check` on the data.
@@ -209,5 +277,7 @@ fn host() -> String {
 }
 
 fn endpoint(address: &str) -> Endpoint {
-    Endpoint::from_shared(format!("http://{address}")).expect("an address").connect_timeout(Duration::from_secs(2))
+    Endpoint::from_shared(format!("http://{address}"))
+        .expect("an address")
+        .connect_timeout(Duration::from_secs(2))
 }

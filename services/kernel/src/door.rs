@@ -260,7 +260,9 @@ impl Attempt<'_> {
 
     /// Where the connection broke while committing, the record tells whether it happened.
     async fn outcome_of(&self, error: Error) -> Result<Record, Error> {
-        let (Some(records), "OUTCOME_UNKNOWN") = (&self.records, error.reason) else { return Err(error) };
+        let (Some(records), "OUTCOME_UNKNOWN") = (&self.records, error.reason) else {
+            return Err(error);
+        };
         let mut conn = self.door.db.read(records.reach()).await?;
         let found = records.find(&mut conn).await;
         conn.rollback().await;

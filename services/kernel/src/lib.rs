@@ -25,9 +25,9 @@ pub mod page;
 pub mod redis;
 pub mod seal;
 pub mod service;
+pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod telemetry;
 pub mod time;
 pub mod transport;
 pub mod uow;

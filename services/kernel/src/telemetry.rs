@@ -14,7 +14,9 @@ use crate::config::Config;
 use crate::error::Error;
 
 /// Seconds, around what matters: a quick answer, the 200 ms of the promise, a deadline.
-const BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0];
+const BUCKETS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
 
 /// What was started. Keep it until the process ends.
 pub struct Telemetry {
@@ -32,19 +34,35 @@ impl Telemetry {
         let filter = EnvFilter::try_new(&config.log.filter).map_err(|e| refuse(format!("log.filter: {e}")))?;
         let writer = std::io::stderr;
         let logs: Box<dyn Layer<Registry> + Send + Sync> = if config.log.format == "text" {
-            tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_target(false).with_filter(filter).boxed()
+            tracing_subscriber::fmt::layer()
+                .with_ansi(false)
+                .with_writer(writer)
+                .with_target(false)
+                .with_filter(filter)
+                .boxed()
         } else {
-            let json = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true);
-            json.with_span_list(false).with_writer(writer).with_filter(filter).boxed()
+            let json = tracing_subscriber::fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_current_span(true);
+            json.with_span_list(false)
+                .with_writer(writer)
+                .with_filter(filter)
+                .boxed()
         };
         let traces = trace_provider(config, process).map_err(|e| refuse(format!("trace.otlp_endpoint: {e}")))?;
         let spans = traces.as_ref().map(|provider| {
             let only_requests = EnvFilter::new("off,muster_kernel::edge=info,muster_gateway=info");
-            tracing_opentelemetry::layer().with_tracer(provider.tracer("muster")).with_filter(only_requests)
+            tracing_opentelemetry::layer()
+                .with_tracer(provider.tracer("muster"))
+                .with_filter(only_requests)
         });
         // A second start in one process (tests) keeps the first subscriber.
         let _ = Registry::default().with(logs).with(spans).try_init();
-        Ok(Self { prometheus: recorder().map_err(|e| refuse(e.to_string()))?, traces })
+        Ok(Self {
+            prometheus: recorder().map_err(|e| refuse(e.to_string()))?,
+            traces,
+        })
     }
 
     /// What Prometheus reads.
@@ -63,7 +81,9 @@ impl Telemetry {
 
 fn recorder() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
     let matcher = Matcher::Suffix("_seconds".to_owned());
-    let recorder = PrometheusBuilder::new().set_buckets_for_metric(matcher, BUCKETS)?.build_recorder();
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(matcher, BUCKETS)?
+        .build_recorder();
     let handle = recorder.handle();
     let _ = metrics::set_global_recorder(recorder);
     Ok(handle)
@@ -76,10 +96,14 @@ fn trace_provider(
     if config.trace.otlp_endpoint.is_empty() {
         return Ok(None);
     }
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(&config.trace.otlp_endpoint).build()?;
+    let exporter = SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(&config.trace.otlp_endpoint)
+        .build()?;
     let share = f64::from(config.trace.per_mille.min(1000)) / 1000.0;
-    let resource =
-        Resource::builder().with_service_name("muster").with_attribute(KeyValue::new("process", process.to_owned()));
+    let resource = Resource::builder()
+        .with_service_name("muster")
+        .with_attribute(KeyValue::new("process", process.to_owned()));
     let provider = SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share))))

@@ -1,5 +1,11 @@
 //! The kernel's promises on both engines: one unit of work, one log, nothing lost and nothing doubled.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,8 +31,14 @@ async fn add_thing(lab: &Lab, tenant: Uuid, name: &str) -> Result<Uuid, muster_k
     let mut unit = lab.unit_of(tenant);
     let id = unit.new_id();
     let sql = "INSERT INTO things (tenant_id, id, name, data) VALUES ($1, $2, $3, $4)";
-    exec!(unit.conn().await?, sqlx::query(sql).bind(tenant).bind(id).bind(name).bind(vec![1_u8, 2]))?;
-    unit.append(NewEvent { payload: name.into(), ..NewEvent::new("test.added", id, 1, &()) });
+    exec!(
+        unit.conn().await?,
+        sqlx::query(sql).bind(tenant).bind(id).bind(name).bind(vec![1_u8, 2])
+    )?;
+    unit.append(NewEvent {
+        payload: name.into(),
+        ..NewEvent::new("test.added", id, 1, &())
+    });
     unit.finish().await?;
     lab.deps.bell.ring();
     Ok(id)
@@ -59,17 +71,25 @@ both_engines!(a_unit_that_fails_leaves_nothing, "things", THINGS, async |lab: La
     exec!(unit.conn().await.unwrap(), sqlx::query(sql).bind(TENANT).bind(id)).unwrap();
     drop(unit);
     add_thing(&lab, TENANT, "whole").await.unwrap();
-    assert_eq!(names(&lab, Reach::Tenant(TENANT)).await.unwrap(), HashSet::from(["whole".to_owned()]));
+    assert_eq!(
+        names(&lab, Reach::Tenant(TENANT)).await.unwrap(),
+        HashSet::from(["whole".to_owned()])
+    );
 });
 
-both_engines!(two_writers_of_one_version_collide, "things", THINGS, async |lab: Lab| {
-    let aggregate = Uuid::from_u128(7);
-    for (version, expected) in [(1, None), (1, Some("CONFLICT")), (2, None)] {
-        let mut unit = lab.unit_of(TENANT);
-        unit.append(NewEvent::new("test.changed", aggregate, version, &()));
-        assert_eq!(unit.finish().await.err().map(|error| error.reason), expected);
+both_engines!(
+    two_writers_of_one_version_collide,
+    "things",
+    THINGS,
+    async |lab: Lab| {
+        let aggregate = Uuid::from_u128(7);
+        for (version, expected) in [(1, None), (1, Some("CONFLICT")), (2, None)] {
+            let mut unit = lab.unit_of(TENANT);
+            unit.append(NewEvent::new("test.changed", aggregate, version, &()));
+            assert_eq!(unit.finish().await.err().map(|error| error.reason), expected);
+        }
     }
-});
+);
 
 both_engines!(the_log_cannot_be_edited, "things", THINGS, async |lab: Lab| {
     add_thing(&lab, TENANT, "written").await.unwrap();
@@ -81,46 +101,68 @@ both_engines!(the_log_cannot_be_edited, "things", THINGS, async |lab: Lab| {
 });
 
 // Many units at once share commits; some fail, some are dropped half-way, and none harms another.
-both_engines!(groups_keep_the_good_and_drop_the_bad, "things", THINGS, async |lab: Lab| {
-    let lab = Arc::new(lab);
-    let tasks: Vec<_> = (0..120)
-        .map(|index| {
-            let lab = Arc::clone(&lab);
-            tokio::spawn(async move {
-                match index % 4 {
-                    0 => {
-                        let mut unit = lab.unit_of(TENANT);
-                        exec!(unit.conn().await.unwrap(), sqlx::query("INSERT INTO things (tenant_id) VALUES ($1)").bind(TENANT))
+both_engines!(
+    groups_keep_the_good_and_drop_the_bad,
+    "things",
+    THINGS,
+    async |lab: Lab| {
+        let lab = Arc::new(lab);
+        let tasks: Vec<_> = (0..120)
+            .map(|index| {
+                let lab = Arc::clone(&lab);
+                tokio::spawn(async move {
+                    match index % 4 {
+                        0 => {
+                            let mut unit = lab.unit_of(TENANT);
+                            exec!(
+                                unit.conn().await.unwrap(),
+                                sqlx::query("INSERT INTO things (tenant_id) VALUES ($1)").bind(TENANT)
+                            )
                             .unwrap_err();
+                        }
+                        1 => {
+                            let work = add_thing(&lab, TENANT, "cancelled or not");
+                            let _ = tokio::time::timeout(Duration::from_millis(index % 7), work).await;
+                        }
+                        _ => drop(add_thing(&lab, TENANT, &format!("good {index}")).await.unwrap()),
                     }
-                    1 => {
-                        let work = add_thing(&lab, TENANT, "cancelled or not");
-                        let _ = tokio::time::timeout(Duration::from_millis(index % 7), work).await;
-                    }
-                    _ => drop(add_thing(&lab, TENANT, &format!("good {index}")).await.unwrap()),
-                }
+                })
             })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let good = names(&lab, Reach::Tenant(TENANT)).await.unwrap();
+        assert_eq!(good.iter().filter(|name| name.starts_with("good")).count(), 60);
     }
-    let good = names(&lab, Reach::Tenant(TENANT)).await.unwrap();
-    assert_eq!(good.iter().filter(|name| name.starts_with("good")).count(), 60);
-});
+);
 
 fn nothing(_: &mut muster_kernel::db::Conn) -> futures::future::BoxFuture<'_, Result<(), muster_kernel::Error>> {
     Box::pin(async { Ok(()) })
 }
 
-both_engines!(cursors_only_move_forward_from_where_they_were, "things", THINGS, async |lab: Lab| {
-    let db = &lab.deps.db;
-    let now = lab.deps.world.now();
-    assert_eq!(apply_once(db, "reader", "", "1.1", now, nothing).await.unwrap(), Applied::Yes);
-    assert_eq!(apply_once(db, "reader", "", "1.1", now, nothing).await.unwrap(), Applied::Overtaken);
-    assert_eq!(apply_once(db, "reader", "1.1", "1.2", now, nothing).await.unwrap(), Applied::Yes);
-    assert_eq!(cursor(db, "reader").await.unwrap(), "1.2");
-});
+both_engines!(
+    cursors_only_move_forward_from_where_they_were,
+    "things",
+    THINGS,
+    async |lab: Lab| {
+        let db = &lab.deps.db;
+        let now = lab.deps.world.now();
+        assert_eq!(
+            apply_once(db, "reader", "", "1.1", now, nothing).await.unwrap(),
+            Applied::Yes
+        );
+        assert_eq!(
+            apply_once(db, "reader", "", "1.1", now, nothing).await.unwrap(),
+            Applied::Overtaken
+        );
+        assert_eq!(
+            apply_once(db, "reader", "1.1", "1.2", now, nothing).await.unwrap(),
+            Applied::Yes
+        );
+        assert_eq!(cursor(db, "reader").await.unwrap(), "1.2");
+    }
+);
 
 // twelve writers whose transactions last differently long, two readers with one cursor. What is committed is
 // applied, once. A reader that pages by `id > last` loses a quarter of it on PostgreSQL.
@@ -136,7 +178,10 @@ both_engines!(nothing_is_lost_or_applied_twice, "things", THINGS, async |lab: La
                     let id = unit.new_id();
                     let name = format!("{writer}/{round}");
                     // The log row is written first, the commit comes later: commits land out of order.
-                    unit.append(NewEvent { payload: name.clone().into(), ..NewEvent::new("test.added", id, 1, &()) });
+                    unit.append(NewEvent {
+                        payload: name.clone().into(),
+                        ..NewEvent::new("test.added", id, 1, &())
+                    });
                     if writer.is_multiple_of(2) {
                         unit.conn().await.unwrap();
                         tokio::time::sleep(Duration::from_millis((writer * 7 + round * 3) % 9)).await;
@@ -180,7 +225,13 @@ async fn consume(lab: Arc<Lab>) {
                 for event in batch.events {
                     let sql = "INSERT INTO things (tenant_id, id, name) VALUES ($1, $2, $3)";
                     let name = String::from_utf8(event.payload).unwrap();
-                    exec!(conn, sqlx::query(sql).bind(event.tenant_id).bind(event.aggregate_id).bind(name))?;
+                    exec!(
+                        conn,
+                        sqlx::query(sql)
+                            .bind(event.tenant_id)
+                            .bind(event.aggregate_id)
+                            .bind(name)
+                    )?;
                 }
                 Ok(())
             })
@@ -197,25 +248,39 @@ async fn row_level_security_is_a_net() {
     let lab = Lab::new(muster_kernel::testing::Engine::Postgres, "things", THINGS).await;
     add_thing(&lab, TENANT, "mine").await.unwrap();
     add_thing(&lab, OTHER, "theirs").await.unwrap();
-    assert_eq!(names(&lab, Reach::Tenant(TENANT)).await.unwrap(), HashSet::from(["mine".to_owned()]));
-    assert_eq!(names(&lab, Reach::Tenant(OTHER)).await.unwrap(), HashSet::from(["theirs".to_owned()]));
+    assert_eq!(
+        names(&lab, Reach::Tenant(TENANT)).await.unwrap(),
+        HashSet::from(["mine".to_owned()])
+    );
+    assert_eq!(
+        names(&lab, Reach::Tenant(OTHER)).await.unwrap(),
+        HashSet::from(["theirs".to_owned()])
+    );
     assert_eq!(names(&lab, Reach::System).await.unwrap().len(), 2);
     let mut unit = lab.unit(owner(TENANT));
     let sql = "INSERT INTO things (tenant_id, id, name) VALUES ($1, $2, 'smuggled')";
-    let refused = exec!(unit.conn().await.unwrap(), sqlx::query(sql).bind(OTHER).bind(Uuid::from_u128(9)));
+    let refused = exec!(
+        unit.conn().await.unwrap(),
+        sqlx::query(sql).bind(OTHER).bind(Uuid::from_u128(9))
+    );
     assert!(refused.is_err(), "a row of another tenant is not written");
 }
 
-both_engines!(history_reads_one_aggregate_in_order, "things", THINGS, async |lab: Lab| {
-    let aggregate = Uuid::from_u128(8);
-    for version in 1..=3 {
-        let mut unit = lab.unit_of(TENANT);
-        unit.append(NewEvent::new("test.changed", aggregate, version, &()));
-        unit.finish().await.unwrap();
+both_engines!(
+    history_reads_one_aggregate_in_order,
+    "things",
+    THINGS,
+    async |lab: Lab| {
+        let aggregate = Uuid::from_u128(8);
+        for version in 1..=3 {
+            let mut unit = lab.unit_of(TENANT);
+            unit.append(NewEvent::new("test.changed", aggregate, version, &()));
+            unit.finish().await.unwrap();
+        }
+        let mut conn = lab.deps.db.read(Reach::Tenant(TENANT)).await.unwrap();
+        let events = log::history(&mut conn, TENANT, aggregate, 1, 10).await.unwrap();
+        assert_eq!(events.iter().map(|event| event.version).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(log::history(&mut conn, OTHER, aggregate, 0, 10).await.unwrap().len(), 0);
+        conn.rollback().await;
     }
-    let mut conn = lab.deps.db.read(Reach::Tenant(TENANT)).await.unwrap();
-    let events = log::history(&mut conn, TENANT, aggregate, 1, 10).await.unwrap();
-    assert_eq!(events.iter().map(|event| event.version).collect::<Vec<_>>(), [2, 3]);
-    assert_eq!(log::history(&mut conn, OTHER, aggregate, 0, 10).await.unwrap().len(), 0);
-    conn.rollback().await;
-});
+);

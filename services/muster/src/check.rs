@@ -70,14 +70,21 @@ async fn versions_without_gap(conn: &mut Conn) -> Result<Vec<String>, DbError> {
     let sql = "SELECT CAST(COUNT(*) AS BIGINT), MAX(version) FROM events GROUP BY tenant_id, aggregate_id \
                HAVING COUNT(*) <> MAX(version) OR MIN(version) <> 1 LIMIT 20";
     let rows: Vec<(i64, i64)> = on!(conn, |c| sqlx::query_as(sql).fetch_all(c))?;
-    Ok(rows.into_iter().map(|(count, last)| format!("something has {count} events and version {last}")).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(count, last)| format!("something has {count} events and version {last}"))
+        .collect())
 }
 
 /// I-16: every event belongs to a tenant.
 async fn rows_without_tenant(conn: &mut Conn) -> Result<Vec<String>, DbError> {
     let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM events WHERE tenant_id IS NULL";
     let (count,): (i64,) = on!(conn, |c| sqlx::query_as(sql).fetch_one(c))?;
-    Ok(if count == 0 { Vec::new() } else { vec![format!("{count} events belong to nobody")] })
+    Ok(if count == 0 {
+        Vec::new()
+    } else {
+        vec![format!("{count} events belong to nobody")]
+    })
 }
 
 /// I-19: the engine finds nothing wrong with its own files.
@@ -86,5 +93,9 @@ async fn engine_is_well(conn: &mut Conn) -> Result<Vec<String>, DbError> {
         return Ok(Vec::new());
     }
     let rows: Vec<(String,)> = on!(conn, |c| sqlx::query_as("PRAGMA integrity_check").fetch_all(c))?;
-    Ok(rows.into_iter().map(|(line,)| line).filter(|line| line != "ok").collect())
+    Ok(rows
+        .into_iter()
+        .map(|(line,)| line)
+        .filter(|line| line != "ok")
+        .collect())
 }

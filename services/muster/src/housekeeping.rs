@@ -17,12 +17,17 @@ pub(crate) async fn run(deps: Deps, reporter: HealthReporter) {
     while !deps.stop.is_cancelled() {
         let asked = tokio::time::timeout(LOOK_EVERY, deps.db.ping()).await;
         let well = asked.is_ok_and(|answer| answer.is_ok());
-        let status = if well { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let status = if well {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
         reporter.set_service_status("", status).await;
-        if look.is_multiple_of(FORGET_EVERY) && well {
-            if let Err(error) = idempotency::forget_old(&deps.db, deps.world.now()).await {
-                tracing::warn!(service = deps.name, %error, "old idempotency records stay for now");
-            }
+        if look.is_multiple_of(FORGET_EVERY)
+            && well
+            && let Err(error) = idempotency::forget_old(&deps.db, deps.world.now()).await
+        {
+            tracing::warn!(service = deps.name, %error, "old idempotency records stay for now");
         }
         look = look.wrapping_add(1);
         tokio::select! {

@@ -28,7 +28,11 @@ impl Listeners {
             let address = match role {
                 Role::Gateway => config.gateway.listen,
                 _ if alone => continue,
-                _ => config.roles.get(role.name()).map(|role| role.listen).context("a role has no address")?,
+                _ => config
+                    .roles
+                    .get(role.name())
+                    .map(|role| role.listen)
+                    .context("a role has no address")?,
             };
             listeners.roles.insert(*role, bind(address).await?);
         }
@@ -58,5 +62,7 @@ impl Listeners {
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("{address} cannot be listened on; is Muster running already?"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{address} cannot be listened on; is Muster running already?"))
 }

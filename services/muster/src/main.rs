@@ -31,7 +31,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let provider = rustls::crypto::ring::default_provider().install_default();
     provider.map_err(|_| anyhow::anyhow!("the cryptography cannot be set up"))?;
     let config = Config::load(cli.config.as_deref()).map_err(|error| anyhow::anyhow!("{}", error.message))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(64).build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(64)
+        .build()?;
     runtime.block_on(async {
         let process = match &command {
             Command::Serve { roles } => roles.0.iter().map(|role| role.name()).collect::<Vec<_>>().join("+"),
@@ -43,15 +46,26 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         };
         let telemetry = Arc::new(Telemetry::start(&config, &process)?);
         let outcome = match command {
-            Command::Dev(args) => dev::run(config, args, Arc::clone(&telemetry)).await.map(|()| ExitCode::SUCCESS),
-            Command::Serve { roles } => serve::run(config, &roles.0, Arc::clone(&telemetry)).await.map(|()| ExitCode::SUCCESS),
+            Command::Dev(args) => dev::run(config, args, Arc::clone(&telemetry))
+                .await
+                .map(|()| ExitCode::SUCCESS),
+            Command::Serve { roles } => serve::run(config, &roles.0, Arc::clone(&telemetry))
+                .await
+                .map(|()| ExitCode::SUCCESS),
             Command::Migrate { way } => migrate::run(&config, way).await.map(|text| print(&text)),
             Command::Check => check::run(&config).await.map(|findings| {
                 print(&check::report(&findings));
-                if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+                if findings.is_empty() {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::FAILURE
+                }
             }),
             Command::Tenant { what } => tenant::run(&config, what).await.map(|text| print(&text)),
-            Command::Health => serve::health(&config).await.map(|()| ExitCode::SUCCESS).context("not ready"),
+            Command::Health => serve::health(&config)
+                .await
+                .map(|()| ExitCode::SUCCESS)
+                .context("not ready"),
         };
         telemetry.stop();
         outcome

@@ -20,7 +20,9 @@ pub async fn run(config: &Config, way: MigrateCommand) -> anyhow::Result<String>
         let target = config.migration_target(role.name());
         match way {
             MigrateCommand::Up => {
-                migrate::up(role.name(), role.steps(), &target).await.with_context(|| format!("migrating {role}"))?;
+                migrate::up(role.name(), role.steps(), &target)
+                    .await
+                    .with_context(|| format!("migrating {role}"))?;
                 writeln!(text, "{role}: up to date")?;
             }
             MigrateCommand::Down { keep } => {
@@ -30,7 +32,12 @@ pub async fn run(config: &Config, way: MigrateCommand) -> anyhow::Result<String>
             }
             MigrateCommand::Status => {
                 for step in migrate::status(role.name(), role.steps(), &target).await? {
-                    writeln!(text, "{role} {} {}", step.name, if step.applied { "applied" } else { "missing" })?;
+                    writeln!(
+                        text,
+                        "{role} {} {}",
+                        step.name,
+                        if step.applied { "applied" } else { "missing" }
+                    )?;
                 }
             }
         }
@@ -54,8 +61,16 @@ pub async fn require(config: &Config, roles: impl IntoIterator<Item = Role>) -> 
     for role in roles.into_iter().filter(|role| *role != Role::Gateway) {
         let target = config.migration_target(role.name());
         let steps = migrate::status(role.name(), role.steps(), &target).await?;
-        let missing: Vec<String> = steps.into_iter().filter(|step| !step.applied).map(|step| step.name).collect();
-        anyhow::ensure!(missing.is_empty(), "{role} misses {}: run `muster migrate up` first", missing.join(", "));
+        let missing: Vec<String> = steps
+            .into_iter()
+            .filter(|step| !step.applied)
+            .map(|step| step.name)
+            .collect();
+        anyhow::ensure!(
+            missing.is_empty(),
+            "{role} misses {}: run `muster migrate up` first",
+            missing.join(", ")
+        );
     }
     Ok(())
 }

@@ -39,16 +39,28 @@ impl Ops {
         stopping: &CancellationToken,
     ) -> Self {
         let (trust, caches, stopping) = (trust.clone(), caches.clone(), stopping.clone());
-        Self(Arc::new(Inner { telemetry, databases, trust, caches, stopping }))
+        Self(Arc::new(Inner {
+            telemetry,
+            databases,
+            trust,
+            caches,
+            stopping,
+        }))
     }
 
     async fn answer(&self, path: &str) -> Response<Body> {
         match path {
             "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
             "/readyz" => self.readiness().await,
-            "/metrics" => text(StatusCode::OK, self.0.telemetry.as_ref().map(|t| t.metrics()).unwrap_or_default()),
+            "/metrics" => text(
+                StatusCode::OK,
+                self.0.telemetry.as_ref().map(|t| t.metrics()).unwrap_or_default(),
+            ),
             "/caches" => text(StatusCode::OK, self.caches()),
-            _ => text(StatusCode::NOT_FOUND, "there are /healthz, /readyz, /metrics and /caches\n".to_owned()),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "there are /healthz, /readyz, /metrics and /caches\n".to_owned(),
+            ),
         }
     }
 
@@ -65,7 +77,14 @@ impl Ops {
             let asked = tokio::time::timeout(Duration::from_millis(500), db.ping()).await;
             say(role.name(), asked.is_ok_and(|answer| answer.is_ok()));
         }
-        text(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, lines.concat())
+        text(
+            if ready {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            },
+            lines.concat(),
+        )
     }
 
     fn caches(&self) -> String {
@@ -84,7 +103,9 @@ impl Ops {
 fn text(status: StatusCode, body: String) -> Response<Body> {
     let mut response = Response::new(Body::new(http_body_util::Full::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 

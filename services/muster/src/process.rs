@@ -70,26 +70,58 @@ impl Process {
         let (stopping, draining) = (CancellationToken::new(), CancellationToken::new());
         let parts = Shared::new(config, roles)?;
         let running = TaskTracker::new();
-        let process = Self { parts, running, stopping, draining };
+        let process = Self {
+            parts,
+            running,
+            stopping,
+            draining,
+        };
         let mut services = Vec::new();
         for role in roles.iter().filter(|role| **role != Role::Gateway) {
             services.push(process.start_service(*role).await?);
         }
-        let auth = process.parts.peers.connect_as("gateway", "auth", &process.parts.service_key)?;
-        process.spawn("trust", follow_trust(process.parts.trust.clone(), auth, process.draining.clone()));
+        let auth = process
+            .parts
+            .peers
+            .connect_as("gateway", "auth", &process.parts.service_key)?;
+        process.spawn(
+            "trust",
+            follow_trust(process.parts.trust.clone(), auth, process.draining.clone()),
+        );
         if let Some(listener) = listeners.take_ops() {
             let databases = services.iter().map(|(role, _, db)| (*role, db.clone())).collect();
-            let ops = Ops::new(telemetry, databases, &process.parts.trust, &process.parts.caches, &process.stopping);
+            let ops = Ops::new(
+                telemetry,
+                databases,
+                &process.parts.trust,
+                &process.parts.caches,
+                &process.stopping,
+            );
             let stop = process.draining.clone();
-            let limits = Limits { drain: Duration::from_secs(1), ..Limits::default() };
+            let limits = Limits {
+                drain: Duration::from_secs(1),
+                ..Limits::default()
+            };
             process.spawn("ops", edge::serve(listener, ops, limits, None, stop));
         }
         // Without keys every caller would look like a stranger, so nobody is let in before.
-        process.parts.trust.ready(START_LIMIT).await.context("the auth role does not answer")?;
+        process
+            .parts
+            .trust
+            .ready(START_LIMIT)
+            .await
+            .context("the auth role does not answer")?;
         for (role, stack, _) in services {
             if let Some(listener) = listeners.take(role) {
-                let limits = Limits { connections_per_address: usize::MAX, http1: false, ..Limits::default() };
-                process.spawn(role.name(), edge::serve(listener, stack, limits, None, process.draining.clone()));
+                let limits = Limits {
+                    connections_per_address: usize::MAX,
+                    http1: false,
+                    ..Limits::default()
+                };
+                process.spawn(
+                    role.name(),
+                    edge::serve(listener, stack, limits, None, process.draining.clone()),
+                );
             }
         }
         if let Some(listener) = listeners.take(Role::Gateway) {
@@ -106,7 +138,10 @@ impl Process {
         }
         self.draining.cancel();
         self.running.close();
-        if tokio::time::timeout(Duration::from_secs(18), self.running.wait()).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(18), self.running.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("some work did not end in time");
         }
     }
@@ -119,7 +154,9 @@ impl Process {
     async fn start_service(&self, role: Role) -> anyhow::Result<(Role, ServiceStack, Db)> {
         let deps = self.parts.deps(role, &self.draining).await?;
         let db = deps.db.clone();
-        db.ping().await.with_context(|| format!("the database of {role} does not answer"))?;
+        db.ping()
+            .await
+            .with_context(|| format!("the database of {role} does not answer"))?;
         let log = LogServiceServer::new(LogApi::new(deps.door.clone()));
         let (reporter, health) = tonic_health::server::health_reporter();
         let service: Service = match role {
@@ -128,7 +165,12 @@ impl Process {
             Role::Gateway => anyhow::bail!("the gateway is not a service"),
         };
         let routes = service.routes.add_service(log).add_service(health);
-        let stack = ServiceStack::new(role.name(), routes, Arc::clone(&self.parts.lock), self.parts.world.clone());
+        let stack = ServiceStack::new(
+            role.name(),
+            routes,
+            Arc::clone(&self.parts.lock),
+            self.parts.world.clone(),
+        );
         for Task { name, run } in service.tasks {
             self.spawn(name, run);
         }
@@ -155,7 +197,10 @@ impl Process {
             false => Some(ReloadingTls::from_files(certificate.into(), key.into())?),
         };
         let limits = Gateway::listener_limits(config);
-        self.spawn("gateway", edge::serve(listener, gateway, limits, tls, self.draining.clone()));
+        self.spawn(
+            "gateway",
+            edge::serve(listener, gateway, limits, tls, self.draining.clone()),
+        );
         Ok(())
     }
 
@@ -176,7 +221,9 @@ impl Process {
 /// If its database cannot be opened.
 pub async fn service_deps(config: &Config, role: Role) -> anyhow::Result<Deps> {
     let only = BTreeSet::from([role]);
-    Shared::new(config.clone(), &only)?.deps(role, &CancellationToken::new()).await
+    Shared::new(config.clone(), &only)?
+        .deps(role, &CancellationToken::new())
+        .await
 }
 
 impl Shared {
@@ -184,14 +231,19 @@ impl Shared {
         let clock = Arc::new(SystemClock::shifted(config.clock_offset_ms));
         let world = World::new(clock, Arc::new(SystemChance));
         let redis_url = config.redis.url.expose_secret();
-        let redis = (!redis_url.is_empty()).then(|| Redis::open(redis_url, world.clone())).transpose()?;
+        let redis = (!redis_url.is_empty())
+            .then(|| Redis::open(redis_url, world.clone()))
+            .transpose()?;
         let trust = Trust::default();
         let cluster = MasterKey::from_secret(config.secrets.cluster.expose_secret());
         let service_key = ServiceKey::new(&cluster, world.clone());
         let verifier = Verifier::new(&config.issuer, trust.clone(), world.clone());
         let lock = Arc::new(Lock::new(verifier, service_key.clone(), world.clone()));
-        let local: HashMap<Role, Arc<OnceLock<ServiceStack>>> =
-            roles.iter().filter(|role| **role != Role::Gateway).map(|role| (*role, Arc::default())).collect();
+        let local: HashMap<Role, Arc<OnceLock<ServiceStack>>> = roles
+            .iter()
+            .filter(|role| **role != Role::Gateway)
+            .map(|role| (*role, Arc::default()))
+            .collect();
         let mut peers = Vec::new();
         for role in Role::SERVICES {
             let transport = match (local.get(&role), config.roles.get(role.name())) {
@@ -203,13 +255,25 @@ impl Shared {
         }
         let caches = CacheHub::new(redis.clone());
         let (peers, local) = (Peers::new(peers), Arc::new(local));
-        Ok(Self { config: Arc::new(config), world, redis, trust, service_key, lock, caches, peers, local })
+        Ok(Self {
+            config: Arc::new(config),
+            world,
+            redis,
+            trust,
+            service_key,
+            lock,
+            caches,
+            peers,
+            local,
+        })
     }
 
     async fn deps(&self, role: Role, draining: &CancellationToken) -> anyhow::Result<Deps> {
         let name = role.name();
         let place = self.config.place(name);
-        let db = Db::open(name, &place).await.with_context(|| format!("the database of {role} cannot be opened"))?;
+        let db = Db::open(name, &place)
+            .await
+            .with_context(|| format!("the database of {role} cannot be opened"))?;
         let master = Arc::new(MasterKey::from_secret(self.config.secrets.master.expose_secret()));
         let bell = Doorbell::new(name, self.redis.clone());
         let door = Door::new(

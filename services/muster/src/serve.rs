@@ -21,9 +21,13 @@ use crate::role::Role;
 /// # Errors
 /// If something that is needed is not there; the sentence says what and what to do.
 pub async fn run(config: Config, roles: &BTreeSet<Role>, telemetry: Arc<Telemetry>) -> anyhow::Result<()> {
-    config.check_cluster().map_err(|error| anyhow::anyhow!("{}", error.message))?;
+    config
+        .check_cluster()
+        .map_err(|error| anyhow::anyhow!("{}", error.message))?;
     if roles.iter().any(|role| *role != Role::Gateway) {
-        config.check_data().map_err(|error| anyhow::anyhow!("{}", error.message))?;
+        config
+            .check_data()
+            .map_err(|error| anyhow::anyhow!("{}", error.message))?;
     }
     tracing::info!(roles = ?roles, "starting with these settings:\n{}", config.shown()?);
     if config.mode == Mode::Development {
@@ -69,13 +73,21 @@ pub async fn stop_signal() -> anyhow::Result<()> {
 pub async fn health(config: &Config) -> anyhow::Result<()> {
     let ask = async {
         let mut socket = tokio::net::TcpStream::connect(config.ops.listen).await?;
-        socket.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        socket
+            .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await?;
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await?;
         Ok::<_, std::io::Error>(answer)
     };
-    let answer = tokio::time::timeout(Duration::from_secs(3), ask).await.context("no answer in time")?;
+    let answer = tokio::time::timeout(Duration::from_secs(3), ask)
+        .await
+        .context("no answer in time")?;
     let answer = answer.with_context(|| format!("nobody answers at {}", config.ops.listen))?;
-    anyhow::ensure!(answer.starts_with("HTTP/1.1 200"), "{}", answer.lines().last().unwrap_or_default());
+    anyhow::ensure!(
+        answer.starts_with("HTTP/1.1 200"),
+        "{}",
+        answer.lines().last().unwrap_or_default()
+    );
     Ok(())
 }

@@ -18,9 +18,14 @@ pub async fn run(config: &Config, what: TenantCommand) -> anyhow::Result<String>
     let TenantCommand::Create(new) = what;
     let read = tokio::task::spawn_blocking(|| {
         let mut password = String::new();
-        std::io::stdin().take(4096).read_to_string(&mut password).map(|_| password)
+        std::io::stdin()
+            .take(4096)
+            .read_to_string(&mut password)
+            .map(|_| password)
     });
-    let password = read.await?.context("the owner's password is read from the standard input")?;
+    let password = read
+        .await?
+        .context("the owner's password is read from the standard input")?;
     let deps = service_deps(config, Role::Auth).await?;
     let (login, email) = match new.owner_login.split_once('@') {
         Some((name, _)) => (name, new.owner_login.as_str()),
@@ -35,7 +40,12 @@ pub async fn run(config: &Config, what: TenantCommand) -> anyhow::Result<String>
         owner_email: email,
         owner_password: password.trim_end_matches(['\n', '\r']),
     };
-    let created = create_tenant(&deps, tenant).await.map_err(|error| anyhow::anyhow!("{}", error.message))?;
+    let created = create_tenant(&deps, tenant)
+        .await
+        .map_err(|error| anyhow::anyhow!("{}", error.message))?;
     deps.db.close().await;
-    Ok(format!("tenant {} ({}) made; {login} signs in as its owner", new.slug, created.tenant_id))
+    Ok(format!(
+        "tenant {} ({}) made; {login} signs in as its owner",
+        new.slug, created.tenant_id
+    ))
 }

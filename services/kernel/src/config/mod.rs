@@ -149,7 +149,11 @@ pub struct Secrets {
 }
 
 fn masked<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(if secret.expose_secret().is_empty() { "" } else { "(hidden)" })
+    serializer.serialize_str(if secret.expose_secret().is_empty() {
+        ""
+    } else {
+        "(hidden)"
+    })
 }
 
 impl Config {
@@ -177,7 +181,10 @@ impl Config {
             .with_list_parse_key("gateway.cors_origins")
             .try_parsing(true)
             .source(Some(environment));
-        let loaded = sources.add_source(environment).build().map_err(|cause| refuse(cause.to_string()))?;
+        let loaded = sources
+            .add_source(environment)
+            .build()
+            .map_err(|cause| refuse(cause.to_string()))?;
         let config: Self = loaded.try_deserialize().map_err(|cause| refuse(cause.to_string()))?;
         config.check()?;
         Ok(config)
@@ -260,7 +267,10 @@ impl Config {
                 } else {
                     (owner, Some(self.database.app_role.clone()))
                 };
-                Target::Postgres { owner_url: url.to_owned(), app_role: role }
+                Target::Postgres {
+                    owner_url: url.to_owned(),
+                    app_role: role,
+                }
             }
         }
     }
@@ -283,7 +293,11 @@ mod tests {
         let sources = config::Config::builder()
             .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
             .add_source(File::from_str(changes, FileFormat::Toml));
-        let config: Config = sources.build().unwrap().try_deserialize().map_err(|e| refuse(e.to_string()))?;
+        let config: Config = sources
+            .build()
+            .unwrap()
+            .try_deserialize()
+            .map_err(|e| refuse(e.to_string()))?;
         config.check().map(|()| config)
     }
 
@@ -295,11 +309,26 @@ mod tests {
     #[test]
     fn production_refuses_default_and_short_secrets_and_says_which() {
         let production = with("mode = 'production'").unwrap();
-        assert!(production.check_cluster().unwrap_err().message.contains("secrets.cluster is the default"));
-        assert!(production.check_data().unwrap_err().message.contains("secrets.master is the default"));
+        assert!(
+            production
+                .check_cluster()
+                .unwrap_err()
+                .message
+                .contains("secrets.cluster is the default")
+        );
+        assert!(
+            production
+                .check_data()
+                .unwrap_err()
+                .message
+                .contains("secrets.master is the default")
+        );
         let short = with("mode = 'production'\n[secrets]\ncluster = 'short'\nmaster = 'short'").unwrap();
         assert!(short.check_cluster().unwrap_err().message.contains("shorter than"));
-        let good = format!("mode = 'production'\n[secrets]\ncluster = '{0}'\nmaster = '{0}'", "x1".repeat(20));
+        let good = format!(
+            "mode = 'production'\n[secrets]\ncluster = '{0}'\nmaster = '{0}'",
+            "x1".repeat(20)
+        );
         let good = with(&good).unwrap();
         good.check_cluster().and_then(|()| good.check_data()).unwrap();
     }

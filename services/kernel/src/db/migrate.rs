@@ -250,7 +250,10 @@ fn for_engine(text: &str, postgres: bool) -> String {
 }
 
 fn is_missing_table(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42P01")
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| code == "42P01")
 }
 
 fn fault(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

@@ -38,15 +38,29 @@ pub async fn follow_trust(trust: Trust, auth: AsService, stop: CancellationToken
 
 async fn watch(trust: &Trust, auth: AsService) -> Result<(), Status> {
     let mut keys: BTreeMap<String, PublicKey> = BTreeMap::new();
-    let mut messages = TrustServiceClient::new(auth).watch_trust(WatchTrustRequest {}).await?.into_inner();
+    let mut messages = TrustServiceClient::new(auth)
+        .watch_trust(WatchTrustRequest {})
+        .await?
+        .into_inner();
     loop {
         let next = tokio::time::timeout(SILENCE, messages.message()).await;
-        let Some(message) = next.map_err(|_| Status::deadline_exceeded("silence"))?? else { return Ok(()) };
+        let Some(message) = next.map_err(|_| Status::deadline_exceeded("silence"))?? else {
+            return Ok(());
+        };
         match message.message {
             Some(watch_trust_response::Message::Snapshot(snapshot)) => {
-                keys = snapshot.keys.iter().filter_map(read_key).map(|key| (key.kid.clone(), key)).collect();
+                keys = snapshot
+                    .keys
+                    .iter()
+                    .filter_map(read_key)
+                    .map(|key| (key.kid.clone(), key))
+                    .collect();
                 trust.set_keys(keys.values().cloned().collect())?;
-                snapshot.revocations.iter().filter_map(read_revocation).for_each(|entry| trust.revoke(entry));
+                snapshot
+                    .revocations
+                    .iter()
+                    .filter_map(read_revocation)
+                    .for_each(|entry| trust.revoke(entry));
             }
             Some(watch_trust_response::Message::Change(change)) => match change.change {
                 Some(trust_change::Change::KeyAdded(key)) => {
@@ -58,7 +72,9 @@ async fn watch(trust: &Trust, auth: AsService) -> Result<(), Status> {
                     trust.set_keys(keys.values().cloned().collect())?;
                 }
                 Some(trust_change::Change::Revocation(entry)) => {
-                    read_revocation(&entry).into_iter().for_each(|entry| trust.revoke(entry));
+                    read_revocation(&entry)
+                        .into_iter()
+                        .for_each(|entry| trust.revoke(entry));
                 }
                 None => {}
             },
@@ -68,14 +84,20 @@ async fn watch(trust: &Trust, auth: AsService) -> Result<(), Status> {
 }
 
 fn read_key(key: &SigningKey) -> Option<PublicKey> {
-    Some(PublicKey { kid: key.kid.clone(), key: URL_SAFE_NO_PAD.decode(&key.x).ok()? })
+    Some(PublicKey {
+        kid: key.kid.clone(),
+        key: URL_SAFE_NO_PAD.decode(&key.x).ok()?,
+    })
 }
 
 fn read_revocation(entry: &WireRevocation) -> Option<Revocation> {
     let id = match entry.subject.as_ref()? {
         revocation::Subject::SessionId(id) | revocation::Subject::PrincipalId(id) => id,
     };
-    Some(Revocation { id: id.parse().ok()?, not_before: from_proto(entry.not_before.as_ref())? })
+    Some(Revocation {
+        id: id.parse().ok()?,
+        not_before: from_proto(entry.not_before.as_ref())?,
+    })
 }
 
 impl Trust {

@@ -14,9 +14,22 @@ const STATIONS: &[(&str, StationKind, i32, i32)] = &[
     ("EXPO", StationKind::Expo, 600, 900),
 ];
 
-/// (name, categories, items, stations), in order of priority.
-const RULES: &[(&str, &[&str], &[&str], &[&str])] = &[
-    ("Fish and chips takes two hands", &[], &["Fish & Chips"], &["FRY", "COLD"]),
+/// Name, categories, items, stations.
+type Rule = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+/// In order of priority.
+const RULES: &[Rule] = &[
+    (
+        "Fish and chips takes two hands",
+        &[],
+        &["Fish & Chips"],
+        &["FRY", "COLD"],
+    ),
     ("Fried", &["Sides"], &[], &["FRY"]),
     ("Cold", &["Salads", "Desserts"], &[], &["COLD"]),
     ("Drinks", &["Drinks"], &[], &["BAR"]),
@@ -38,7 +51,10 @@ pub(super) async fn set_up(client: &Client, demo: &Demo) -> anyhow::Result<()> {
             sort,
             ..Station::default()
         };
-        let request = PutStationRequest { station: Some(station), ..PutStationRequest::default() };
+        let request = PutStationRequest {
+            station: Some(station),
+            ..PutStationRequest::default()
+        };
         stations.put_station(request).await?;
     }
     Ok(())
@@ -58,7 +74,10 @@ pub(super) async fn route(client: &Client, demo: &Demo) -> anyhow::Result<()> {
             station_ids: to.iter().map(|name| station_id(name)).collect(),
             ..RoutingRule::default()
         };
-        let request = PutRoutingRuleRequest { rule: Some(rule), ..PutRoutingRuleRequest::default() };
+        let request = PutRoutingRuleRequest {
+            rule: Some(rule),
+            ..PutRoutingRuleRequest::default()
+        };
         stations.put_routing_rule(once(&["rule", name], request)).await?;
     }
     Ok(())

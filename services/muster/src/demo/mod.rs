@@ -64,9 +64,15 @@ pub async fn sign_in(channel: &Channel, slug: &str, login: &str) -> anyhow::Resu
         device_label: "demo seed".to_owned(),
         ..SignInRequest::default()
     };
-    let answer = SessionServiceClient::new(channel.clone()).sign_in(request).await?.into_inner();
+    let answer = SessionServiceClient::new(channel.clone())
+        .sign_in(request)
+        .await?
+        .into_inner();
     let token = answer.tokens.context("a sign-in answers with tokens")?.access_token;
-    Ok(InterceptedService::new(channel.clone(), Bearer(format!("Bearer {token}").parse()?)))
+    Ok(InterceptedService::new(
+        channel.clone(),
+        Bearer(format!("Bearer {token}").parse()?),
+    ))
 }
 
 /// Makes the two tenants, if they are not there.
@@ -74,9 +80,10 @@ pub async fn sign_in(channel: &Channel, slug: &str, login: &str) -> anyhow::Resu
 /// # Errors
 /// If the database is out of reach.
 pub async fn create_tenants(deps: &Deps) -> anyhow::Result<()> {
-    for (slug, display_name, owner_name) in
-        [(SLUG, "Juniper & Rye", "Olive Okafor"), (NEIGHBOUR, "The Shop Next Door", "Ned Neumann")]
-    {
+    for (slug, display_name, owner_name) in [
+        (SLUG, "Juniper & Rye", "Olive Okafor"),
+        (NEIGHBOUR, "The Shop Next Door", "Ned Neumann"),
+    ] {
         let new = NewTenant {
             slug,
             display_name,
@@ -101,7 +108,9 @@ pub async fn create_tenants(deps: &Deps) -> anyhow::Result<()> {
 /// What a call answers.
 pub async fn fill(channel: &Channel) -> anyhow::Result<Demo> {
     let client = sign_in(channel, SLUG, "olive").await?;
-    let demo = Demo { location_id: location(&client).await.context("opening the demo's location")? };
+    let demo = Demo {
+        location_id: location(&client).await.context("opening the demo's location")?,
+    };
     people::hire(&client, &demo).await.context("hiring the demo's people")?;
     // Orders learns of the location from auth's log; until then it answers that there is no such location.
     let mut tries = 0;
@@ -113,7 +122,9 @@ pub async fn fill(channel: &Channel) -> anyhow::Result<Demo> {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     menu::write(&client).await.context("writing the demo's menu")?;
-    kitchen::route(&client, &demo).await.context("routing the demo's menu")?;
+    kitchen::route(&client, &demo)
+        .await
+        .context("routing the demo's menu")?;
     Ok(demo)
 }
 
@@ -125,7 +136,11 @@ pub fn burger() -> String {
 /// The restaurant's location, opened if there is none.
 async fn location(client: &Client) -> anyhow::Result<String> {
     let mut directory = DirectoryServiceClient::new(client.clone());
-    let known = directory.list_locations(ListLocationsRequest::default()).await?.into_inner().locations;
+    let known = directory
+        .list_locations(ListLocationsRequest::default())
+        .await?
+        .into_inner()
+        .locations;
     if let Some(location) = known.into_iter().next() {
         return Ok(location.location_id);
     }
@@ -134,7 +149,10 @@ async fn location(client: &Client) -> anyhow::Result<String> {
         time_zone: "America/New_York".to_owned(),
         ..CreateLocationRequest::default()
     };
-    let opened = directory.create_location(once(&["location"], request)).await?.into_inner();
+    let opened = directory
+        .create_location(once(&["location"], request))
+        .await?
+        .into_inner();
     Ok(opened.location.context("a new location is answered")?.location_id)
 }
 

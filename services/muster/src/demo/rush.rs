@@ -13,7 +13,9 @@ use super::menu::{DISHES, choices, item_id};
 use super::{Client, Demo, SLUG, once, sign_in};
 
 const SERVERS: &[&str] = &["sam", "priya", "tomasz"];
-const GUESTS: &[&str] = &["Alex", "Bea", "Chidi", "Dana", "Emeka", "Freya", "Goran", "Hana", "Ines", "Jonas"];
+const GUESTS: &[&str] = &[
+    "Alex", "Bea", "Chidi", "Dana", "Emeka", "Freya", "Goran", "Hana", "Ines", "Jonas",
+];
 /// Access tokens live ten minutes; servers sign in again before that.
 const SHIFT: Duration = Duration::from_secs(8 * 60);
 
@@ -21,7 +23,13 @@ const SHIFT: Duration = Duration::from_secs(8 * 60);
 ///
 /// # Errors
 /// If nobody can sign in; a refused order is logged and the rush goes on.
-pub async fn run(channel: Channel, demo: Demo, per_minute: u32, seed: u64, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    channel: Channel,
+    demo: Demo,
+    per_minute: u32,
+    seed: u64,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let mut dice = ChaCha8Rng::seed_from_u64(seed);
     let pause = Duration::from_secs(60) / per_minute.max(1);
     loop {
@@ -55,7 +63,11 @@ async fn place(server: &Client, demo: &Demo, dice: &mut ChaCha8Rng) {
             let order_id = answer.into_inner().order.map(|order| order.id).unwrap_or_default();
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_secs(90)).await;
-                let fire = FireCourseRequest { order_id, course: 2, ..FireCourseRequest::default() };
+                let fire = FireCourseRequest {
+                    order_id,
+                    course: 2,
+                    ..FireCourseRequest::default()
+                };
                 if let Err(status) = orders.fire_course(once(&[&key, "fire"], fire)).await {
                     tracing::warn!(code = ?status.code(), reason = status.message(), "the course was not fired");
                 }
@@ -75,9 +87,15 @@ fn order(demo: &Demo, dice: &mut ChaCha8Rng) -> PlaceOrderRequest {
     }
     let two_courses = dine_in && items.len() > 3 && dice.random_bool(0.3);
     if two_courses {
-        items.iter_mut().enumerate().for_each(|(index, item)| item.course = if index % 3 == 2 { 2 } else { 1 });
+        items
+            .iter_mut()
+            .enumerate()
+            .for_each(|(index, item)| item.course = if index % 3 == 2 { 2 } else { 1 });
     }
-    let guest = GUESTS.get(dice.random_range(0..GUESTS.len())).copied().unwrap_or("Guest");
+    let guest = GUESTS
+        .get(dice.random_range(0..GUESTS.len()))
+        .copied()
+        .unwrap_or("Guest");
     let option = match (dine_in, dice.random_range(0..10)) {
         (true, _) => DiningOption::DineIn,
         (false, 0..=5) => DiningOption::Takeout,
@@ -88,7 +106,11 @@ fn order(demo: &Demo, dice: &mut ChaCha8Rng) -> PlaceOrderRequest {
         location_id: demo.location_id.clone(),
         dining_option: option as i32,
         channel: if dine_in { "floor" } else { "web" }.to_owned(),
-        table: if dine_in { dice.random_range(1..=24).to_string() } else { String::new() },
+        table: if dine_in {
+            dice.random_range(1..=24).to_string()
+        } else {
+            String::new()
+        },
         guest_name: if dine_in { String::new() } else { guest.to_owned() },
         covers: if dine_in { covers } else { 0 },
         items,
@@ -106,7 +128,10 @@ fn item(seat: i32, dice: &mut ChaCha8Rng) -> NewItem {
         let count = dice.random_range(least..=most.min(2).max(least));
         let start = dice.random_range(0..ids.len());
         let chosen = ids.iter().cycle().skip(start).take(usize::try_from(count).unwrap_or(0));
-        modifiers.extend(chosen.map(|id| NewModifier { modifier_id: id.clone(), quantity: 1 }));
+        modifiers.extend(chosen.map(|id| NewModifier {
+            modifier_id: id.clone(),
+            quantity: 1,
+        }));
     }
     let allergic = dice.random_bool(0.04);
     NewItem {
@@ -114,8 +139,16 @@ fn item(seat: i32, dice: &mut ChaCha8Rng) -> NewItem {
         quantity: if dice.random_bool(0.85) { 1 } else { 2 },
         modifiers,
         seat,
-        notes: if dice.random_bool(0.05) { "cut in half".to_owned() } else { String::new() },
-        guest_allergies: if allergic { vec![Allergen::TreeNuts as i32] } else { Vec::new() },
+        notes: if dice.random_bool(0.05) {
+            "cut in half".to_owned()
+        } else {
+            String::new()
+        },
+        guest_allergies: if allergic {
+            vec![Allergen::TreeNuts as i32]
+        } else {
+            Vec::new()
+        },
         ..NewItem::default()
     }
 }
