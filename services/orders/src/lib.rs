@@ -27,11 +27,13 @@ use crate::store::shop::Shelf;
 
 /// The service: its routes and its background tasks.
 pub fn create(deps: Deps) -> Service {
-    let hub = Arc::new(Hub::new(deps.db.clone(), deps.world.clone(), deps.bell.clone()));
+    let shelf = Shelf::new(&deps.caches);
+    let (db, world, bell) = (deps.db.clone(), deps.world.clone(), deps.bell.clone());
+    let hub = Arc::new(Hub::new(db, world, bell, shelf.rows().clone()));
     let api = Api {
         door: deps.door.clone(),
         pages: deps.pages.clone(),
-        shelf: Shelf::default(),
+        shelf,
         hub: Arc::clone(&hub),
     };
     let routes = Routes::new(MenuServiceServer::new(api.clone()))

@@ -25,6 +25,8 @@ use uuid::Uuid;
 pub use screen::{Screen, Seen};
 
 use crate::error::OrdersError;
+use crate::events;
+use crate::store::menu_cache::MenuCache;
 
 /// Screens that may watch one process.
 const MOST_SCREENS: usize = 20_000;
@@ -45,6 +47,7 @@ pub struct Hub {
     db: Db,
     world: World,
     bell: Doorbell,
+    menus: MenuCache,
     boards: Mutex<Boards>,
     following: watch::Sender<bool>,
     screens: AtomicUsize,
@@ -105,12 +108,13 @@ struct Told {
 
 impl Hub {
     /// A hub over this log. It works once [`follow`](Self::follow) runs.
-    pub fn new(db: Db, world: World, bell: Doorbell) -> Self {
+    pub fn new(db: Db, world: World, bell: Doorbell, menus: MenuCache) -> Self {
         let (boards, following, screens) = (Mutex::default(), watch::Sender::new(false), AtomicUsize::new(0));
         Self {
             db,
             world,
             bell,
+            menus,
             boards,
             following,
             screens,
@@ -146,6 +150,20 @@ impl Hub {
     }
 
     fn deliver(&self, batch: Batch) {
+        let changed: HashSet<Uuid> = batch
+            .events
+            .iter()
+            .filter(|event| event.kind == events::MENU)
+            .map(|event| event.tenant_id)
+            .collect();
+        if !changed.is_empty() {
+            let menus = self.menus.clone();
+            tokio::spawn(async move {
+                for tenant in changed {
+                    menus.forget(tenant).await;
+                }
+            });
+        }
         let mut boards = self.boards.lock().unwrap_or_else(PoisonError::into_inner);
         for event in batch.events {
             let Some(location) = event.location_id else { continue };

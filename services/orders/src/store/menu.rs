@@ -3,7 +3,7 @@
 use muster_kernel::Error;
 use muster_kernel::db::Conn;
 use muster_kernel::{exec, on};
-use muster_proto::orders::v1::{Category, MenuItem, ModifierGroup};
+use muster_proto::orders::v1::{Category, GetMenuResponse, MenuItem, ModifierGroup};
 use prost::Message;
 use uuid::Uuid;
 
@@ -36,6 +36,15 @@ pub async fn revision(conn: &mut Conn, tenant: Uuid) -> Result<i64, Error> {
 /// # Errors
 /// If the database is out of reach.
 pub async fn load(conn: &mut Conn, tenant: Uuid) -> Result<Menu, Error> {
+    let all = load_all(conn, tenant).await?;
+    Ok(Menu::new(all.categories, all.items, all.modifier_groups))
+}
+
+/// Everything that a tenant sells, as its rows say, without stock.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn load_all(conn: &mut Conn, tenant: Uuid) -> Result<GetMenuResponse, Error> {
     let categories: Vec<(Vec<u8>,)> = on!(conn, |c| sqlx::query_as(
         "SELECT state FROM categories WHERE tenant_id = $1"
     )
@@ -48,11 +57,12 @@ pub async fn load(conn: &mut Conn, tenant: Uuid) -> Result<Menu, Error> {
     .fetch_all(c))?;
     let sql = "SELECT state FROM modifier_groups WHERE tenant_id = $1";
     let groups: Vec<(Vec<u8>,)> = on!(conn, |c| sqlx::query_as(sql).bind(tenant).fetch_all(c))?;
-    Ok(Menu::new(
-        decode_all(&categories)?,
-        decode_all(&items)?,
-        decode_all(&groups)?,
-    ))
+    Ok(GetMenuResponse {
+        categories: decode_all(&categories)?,
+        items: decode_all(&items)?,
+        modifier_groups: decode_all(&groups)?,
+        stock: Vec::new(),
+    })
 }
 
 /// Writes a category.

@@ -2,6 +2,7 @@
 
 pub mod location;
 pub mod menu;
+pub mod menu_cache;
 pub mod order;
 pub mod shop;
 pub mod station;

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use muster_kernel::Error;
+use muster_kernel::cache::CacheHub;
 use muster_kernel::db::Conn;
 use muster_kernel::on;
 use uuid::Uuid;
 
 use super::location::{self, Location};
-use super::{menu, station};
+use super::menu_cache::MenuCache;
+use super::station;
 use crate::domain::menu::Menu;
 use crate::domain::order::line::Shop;
 use crate::domain::routing::Kitchen;
@@ -27,6 +29,7 @@ const LIFE: Duration = Duration::from_secs(300);
 #[derive(Clone)]
 pub struct Shelf {
     menus: Cache<(Uuid, i64), Arc<Menu>>,
+    rows: MenuCache,
     kitchens: Cache<(Uuid, Uuid, i64), Arc<Kitchen>>,
 }
 
@@ -67,16 +70,21 @@ const READ_AND_HOLD: &str = "SELECT id, version, name, zone, currency, open, kit
      (SELECT revision FROM menu_revisions WHERE tenant_id = $1) AS menu_revision \
      FROM locations WHERE tenant_id = $1 AND id = $2 FOR SHARE";
 
-impl Default for Shelf {
-    fn default() -> Self {
+impl Shelf {
+    /// A shelf of this process.
+    pub fn new(caches: &CacheHub) -> Self {
         Self {
             menus: Cache::builder().max_capacity(MOST_MENUS).time_to_live(LIFE).build(),
+            rows: MenuCache::new(caches),
             kitchens: Cache::builder().max_capacity(MOST_KITCHENS).time_to_live(LIFE).build(),
         }
     }
-}
 
-impl Shelf {
+    /// The menus as their rows stand, for whoever hears of changes.
+    pub fn rows(&self) -> &MenuCache {
+        &self.rows
+    }
+
     /// A location with its menu and kitchen. None when it is not known.
     ///
     /// # Errors
@@ -140,10 +148,9 @@ impl Shelf {
         if let Some(menu) = self.menus.get(&(tenant, revision)) {
             return Ok(menu);
         }
-        let loaded = Arc::new(menu::load(conn, tenant).await?);
-        if menu::revision(conn, tenant).await? == revision {
-            self.menus.insert((tenant, revision), Arc::clone(&loaded));
-        }
-        Ok(loaded)
+        let rows = self.rows.get(conn, tenant, revision).await?.as_ref().clone();
+        let menu = Arc::new(Menu::new(rows.categories, rows.items, rows.modifier_groups));
+        self.menus.insert((tenant, revision), Arc::clone(&menu));
+        Ok(menu)
     }
 }

@@ -120,9 +120,11 @@ impl Diner {
     /// The service with two locations, and nothing else.
     pub async fn empty(lab: Lab) -> Self {
         let deps = &lab.deps;
-        let hub = Arc::new(Hub::new(deps.db.clone(), deps.world.clone(), deps.bell.clone()));
+        let shelf = Shelf::new(&deps.caches);
+        let (db, world, bell) = (deps.db.clone(), deps.world.clone(), deps.bell.clone());
+        let hub = Arc::new(Hub::new(db, world, bell, shelf.rows().clone()));
         tokio::spawn(Arc::clone(&hub).follow(deps.stop.clone()));
-        let (door, pages, shelf) = (deps.door.clone(), deps.pages.clone(), Shelf::default());
+        let (door, pages) = (deps.door.clone(), deps.pages.clone());
         for (tenant, id) in [(TENANT, HERE), (TENANT, THERE), (OTHER, HERE)] {
             let mut unit = lab.unit_of(tenant);
             location::put(unit.conn().await.unwrap(), tenant, &Self::location(id))

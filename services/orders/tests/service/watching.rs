@@ -150,6 +150,7 @@ both_engines!(
             deps.db.clone(),
             deps.world.clone(),
             deps.bell.clone(),
+            diner.api.shelf.rows().clone(),
         ));
         tokio::spawn(std::sync::Arc::clone(&second).follow(deps.stop.clone()));
         let elsewhere = muster_orders::rpc::Api {
