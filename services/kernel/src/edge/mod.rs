@@ -1,5 +1,6 @@
 //! What stands between a socket and a handler, the same at the gateway and at every service.
 
+mod body;
 mod deadline;
 mod listen;
 mod measure;
@@ -8,6 +9,7 @@ mod status;
 mod tls;
 mod trace;
 
+pub use body::{LARGEST_MESSAGE, ends_by};
 pub use deadline::{DEFAULT_DEADLINE, LONGEST_DEADLINE, STREAM_DEADLINE, TIMEOUT_HEADER, deadline_of, format_timeout};
 pub use listen::{Limits, Peer, serve};
 pub use measure::Measured;

@@ -13,6 +13,7 @@ use tonic::service::Routes;
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
+use super::body::{bounded, ends_by};
 use super::{Measured, deadline_of, is_grpc, normalise, refuse, request_id, span_for};
 use crate::clock::World;
 use crate::door::{REQUEST_ID, Visit};
@@ -75,9 +76,10 @@ impl ServiceStack {
                     request_id: id,
                 });
                 request.extensions_mut().insert(caller);
-                let handled = AssertUnwindSafe(self.routes.oneshot(request)).catch_unwind();
-                match tokio::time::timeout(deadline, handled).await {
-                    Ok(Ok(Ok(response))) => normalise(response),
+                let end = tokio::time::Instant::now() + deadline;
+                let handled = AssertUnwindSafe(self.routes.oneshot(bounded(request))).catch_unwind();
+                match tokio::time::timeout_at(end, handled).await {
+                    Ok(Ok(Ok(response))) => ends_by(normalise(response), end),
                     Ok(Ok(Err(never))) => match never {},
                     Ok(Err(_)) => tonic::Status::from(Error::internal("the handler panicked")).into_http(),
                     Err(_) => Error::deadline().to_status().into_http(),

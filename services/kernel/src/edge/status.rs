@@ -64,8 +64,25 @@ pub fn normalise(response: Response<Body>) -> Response<Body> {
         code => Error::new(code, "REFUSED", "the request was refused"),
     };
     let mut reworded = error.to_status().into_http();
-    if let Some(id) = response.headers().get(crate::door::REQUEST_ID) {
-        reworded.headers_mut().insert(crate::door::REQUEST_ID, id.clone());
+    // The second tells a client which encodings it may use instead.
+    for name in [crate::door::REQUEST_ID, "grpc-accept-encoding"] {
+        if let Some(value) = response.headers().get(name) {
+            reworded.headers_mut().insert(name, value.clone());
+        }
     }
     reworded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_learns_which_encodings_there_are() {
+        let mut theirs: Response<Body> = Status::unimplemented("Content is compressed with `gzip`").into_http();
+        theirs.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static("identity"));
+        let ours = normalise(theirs);
+        assert_eq!(ours.headers().get("grpc-accept-encoding").unwrap(), "identity");
+        assert_eq!(Status::from_header_map(ours.headers()).unwrap().message(), "this encoding is not supported");
+    }
 }

@@ -2,6 +2,8 @@
 
 mod caller;
 mod claims;
+#[cfg(feature = "testing")]
+pub mod corpus;
 mod follow;
 mod lock;
 mod service_token;

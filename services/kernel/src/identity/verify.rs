@@ -125,11 +125,12 @@ impl Verifier {
     }
 
     fn to_caller(&self, claims: &Claims, now: i64) -> Option<Caller> {
-        let in_time = claims.exp + LEEWAY > now
+        // Saturating: `exp` or `iat` at the end of the number's range (T-21) must not overflow.
+        let in_time = claims.exp.saturating_add(LEEWAY) > now
             && claims.nbf <= now + LEEWAY
             && claims.iat <= now + LEEWAY
             && claims.iat <= claims.exp
-            && claims.exp - claims.iat <= LIFETIME.num_seconds()
+            && claims.exp.saturating_sub(claims.iat) <= LIFETIME.num_seconds()
             && claims.auth_time > 0
             && claims.auth_time <= now + LEEWAY;
         let sorted = claims
@@ -194,10 +195,8 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
         return Err(refused());
     };
     let value = value.to_str().map_err(|_| refused())?;
-    let token = value
-        .strip_prefix("Bearer ")
-        .or_else(|| value.strip_prefix("bearer "))
-        .ok_or_else(refused)?;
+    // One spelling (T-40): what a proxy in front reads as no token is none here either.
+    let token = value.strip_prefix("Bearer ").ok_or_else(refused)?;
     if token.is_empty() || token.contains([' ', ',', '\t']) {
         Err(refused())
     } else {
