@@ -103,12 +103,16 @@ impl Trust {
         self.0.version.subscribe()
     }
 
-    pub(super) fn key(&self, kid: &str) -> Option<DecodingKey> {
-        self.read(|state| state.keys.get(kid).cloned())
+    pub(super) fn key(&self, kid: &str) -> Option<(PublicKey, DecodingKey)> {
+        self.read(|state| {
+            let public = state.public.iter().find(|key| key.kid == kid)?;
+            Some((public.clone(), state.keys.get(kid)?.clone()))
+        })
     }
 
-    pub(super) fn has_key(&self, kid: &str) -> bool {
-        self.read(|state| state.keys.contains_key(kid))
+    /// Whether exactly this key is known, under this name.
+    pub(super) fn has_key(&self, key: &PublicKey) -> bool {
+        self.read(|state| state.public.contains(key))
     }
 
     /// Whether the caller's session or the caller themself was revoked after the token was made.

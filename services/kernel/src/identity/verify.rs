@@ -10,7 +10,7 @@ use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use moka::sync::Cache;
 use muster_proto::authz::v1::Permission;
 
-use super::{AUDIENCE, Caller, Claims, LIFETIME, Principal, TOKEN_TYPE, Trust};
+use super::{AUDIENCE, Caller, Claims, LIFETIME, Principal, PublicKey, TOKEN_TYPE, Trust};
 use crate::clock::World;
 use crate::error::Error;
 
@@ -31,7 +31,8 @@ pub struct Verifier {
 
 struct Good {
     caller: Caller,
-    kid: String,
+    /// Not only its name: what was remembered must not outlive a key that was replaced under the same name (T-15).
+    key: PublicKey,
     expires: i64,
 }
 
@@ -75,7 +76,7 @@ impl Verifier {
     pub fn verify(&self, token: &str) -> Result<Caller, Error> {
         let now = self.world.now().timestamp();
         if let Some(good) = self.good.get(token) {
-            let holds = good.expires + LEEWAY > now && self.trust.has_key(&good.kid);
+            let holds = good.expires + LEEWAY > now && self.trust.has_key(&good.key);
             return if holds && !self.trust.is_revoked(&good.caller) {
                 Ok(good.caller.clone())
             } else {
@@ -113,13 +114,12 @@ impl Verifier {
         if !plain {
             return None;
         }
-        let kid = header.kid?;
-        let key = self.trust.key(&kid)?;
-        let claims = decode::<Claims>(token, &key, &self.validation).ok()?.claims;
+        let (key, decoding) = self.trust.key(&header.kid?)?;
+        let claims = decode::<Claims>(token, &decoding, &self.validation).ok()?.claims;
         let caller = self.to_caller(&claims, now)?;
         Some(Good {
             caller,
-            kid,
+            key,
             expires: claims.exp,
         })
     }
