@@ -281,12 +281,13 @@ impl Attempt<'_> {
             body: status.details().to_vec(),
             message: status.message().to_owned(),
         };
+        let row = records.row(&record)?;
         let mut conn = self.door.db.write(records.reach()).await?;
-        match records.store(&mut conn, &record, self.door.world.now()).await {
+        match row.insert(&mut conn, self.door.world.now()).await {
             Ok(()) => conn.commit().await?,
             Err(fault) => {
                 conn.rollback().await;
-                return Err(fault);
+                return Err(fault.into());
             }
         }
         Ok(record)

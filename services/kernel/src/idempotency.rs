@@ -109,36 +109,17 @@ impl Idempotency {
     }
 }
 
-impl Records {
-    /// The answer given before, if any.
-    ///
-    /// # Errors
-    /// `INVALID_ARGUMENT` with reason `IDEMPOTENCY_MISMATCH` if the key was used for another request.
-    pub(crate) async fn find(&self, conn: &mut Conn) -> Result<Option<Record>, Error> {
-        let sql = "SELECT request_digest, answer FROM idempotency WHERE tenant_id = $1 AND key_digest = $2";
-        let found: Option<(Vec<u8>, Vec<u8>)> = on!(conn, |c| sqlx::query_as(sql)
-            .bind(self.tenant)
-            .bind(self.key_digest.as_slice())
-            .fetch_optional(c))?;
-        let Some((request_digest, answer)) = found else {
-            return Ok(None);
-        };
-        if request_digest != self.request_digest {
-            return Err(Error::invalid(
-                HEADER,
-                "IDEMPOTENCY_MISMATCH",
-                "this key was used for another request; use a new key for a new request",
-            ));
-        }
-        let answer = self.sealing.open(&self.key_digest, &answer)?;
-        Record::decode(answer.as_slice()).map(Some).map_err(Error::internal)
-    }
+/// A record as it is written.
+pub(crate) struct Row {
+    pub(crate) tenant: Uuid,
+    pub(crate) key_digest: [u8; 32],
+    pub(crate) request_digest: [u8; 32],
+    pub(crate) answer: Vec<u8>,
+}
 
-    /// Writes the answer beside what it answers.
-    pub(crate) async fn store(&self, conn: &mut Conn, answer: &Record, at: DateTime<Utc>) -> Result<(), Error> {
-        let sealed = self
-            .sealing
-            .seal(&self.keys.world, &self.key_digest, &answer.encode_to_vec())?;
+impl Row {
+    /// Writes the record by itself.
+    pub(crate) async fn insert(&self, conn: &mut Conn, at: DateTime<Utc>) -> Result<(), DbError> {
         let sql =
             "INSERT INTO idempotency (tenant_id, key_digest, request_digest, answer, at) VALUES ($1, $2, $3, $4, $5)";
         exec!(
@@ -147,13 +128,65 @@ impl Records {
                 .bind(self.tenant)
                 .bind(self.key_digest.as_slice())
                 .bind(self.request_digest.as_slice())
-                .bind(sealed)
+                .bind(self.answer.as_slice())
                 .bind(at)
-        )?;
-        Ok(())
+        )
+        .map(drop)
+    }
+}
+
+impl Records {
+    /// Begins a writing transaction and looks for the answer given before; on PostgreSQL in one round trip.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find), or that the database is out of reach.
+    pub(crate) async fn begin(&self, db: &Db, reach: Reach) -> Result<(Conn, Option<Record>), Error> {
+        let (conn, found) = db.write_and_find(reach, self.tenant, &self.key_digest).await?;
+        match found.map(|found| self.read(found)).transpose() {
+            Ok(record) => Ok((conn, record)),
+            Err(error) => {
+                conn.rollback().await;
+                Err(error)
+            }
+        }
     }
 
-    /// The tenant whose record it is; nil for callers without one.
+    /// The answer given before, if any.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` with reason `IDEMPOTENCY_MISMATCH` if the key was used for another request.
+    pub(crate) async fn find(&self, conn: &mut Conn) -> Result<Option<Record>, Error> {
+        let found = look_up(conn, self.tenant, &self.key_digest).await?;
+        found.map(|found| self.read(found)).transpose()
+    }
+
+    fn read(&self, (request_digest, answer): Found) -> Result<Record, Error> {
+        if request_digest != self.request_digest {
+            return Err(Error::invalid(
+                HEADER,
+                "IDEMPOTENCY_MISMATCH",
+                "this key was used for another request; use a new key for a new request",
+            ));
+        }
+        let answer = self.sealing.open(&self.key_digest, &answer)?;
+        Record::decode(answer.as_slice()).map_err(Error::internal)
+    }
+
+    /// The row that keeps this answer, sealed.
+    pub(crate) fn row(&self, answer: &Record) -> Result<Row, Error> {
+        let answer = self
+            .sealing
+            .seal(&self.keys.world, &self.key_digest, &answer.encode_to_vec())?;
+        let (tenant, key_digest, request_digest) = (self.tenant, self.key_digest, self.request_digest);
+        Ok(Row {
+            tenant,
+            key_digest,
+            request_digest,
+            answer,
+        })
+    }
+
+    /// The tenant whose record it is; all of them for callers without one.
     pub(crate) fn reach(&self) -> Reach {
         if self.tenant.is_nil() {
             Reach::System
@@ -161,6 +194,18 @@ impl Records {
             Reach::Tenant(self.tenant)
         }
     }
+}
+
+/// What is kept under a key: the digest of the request, and the sealed answer.
+pub(crate) type Found = (Vec<u8>, Vec<u8>);
+
+/// What is kept under a key.
+pub(crate) async fn look_up(conn: &mut Conn, tenant: Uuid, key_digest: &[u8; 32]) -> Result<Option<Found>, DbError> {
+    let sql = "SELECT request_digest, answer FROM idempotency WHERE tenant_id = $1 AND key_digest = $2";
+    on!(conn, |c| sqlx::query_as(sql)
+        .bind(tenant)
+        .bind(key_digest.as_slice())
+        .fetch_optional(c))
 }
 
 /// Deletes records that are older than [`KEPT`], a few at a time.

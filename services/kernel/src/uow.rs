@@ -11,7 +11,7 @@ use crate::db::{Conn, Db, Reach};
 use crate::error::Error;
 use crate::idempotency::{Record, Records};
 use crate::identity::Caller;
-use crate::log::{self, NewEvent};
+use crate::log::{self, Cause, NewEvent};
 
 /// One request's transaction. It begins with the first use of [`conn`](Self::conn).
 pub struct UnitOfWork {
@@ -104,18 +104,19 @@ impl UnitOfWork {
     /// `UNAVAILABLE` if the database is out of reach.
     pub async fn conn(&mut self) -> Result<&mut Conn, Error> {
         if self.conn.is_none() {
-            let mut conn = if self.writing {
-                self.db.write(self.reach).await?
-            } else {
-                self.db.read(self.reach).await?
+            let conn = match (&self.records, self.writing) {
+                (Some(records), _) => {
+                    let (conn, found) = records.begin(&self.db, self.reach).await?;
+                    if let Some(record) = found {
+                        conn.rollback().await;
+                        self.replay = Some(record);
+                        return Err(Error::aborted("REPLAY", "this request was answered before"));
+                    }
+                    conn
+                }
+                (None, true) => self.db.write(self.reach).await?,
+                (None, false) => self.db.read(self.reach).await?,
             };
-            if let Some(records) = &self.records
-                && let Some(record) = records.find(&mut conn).await?
-            {
-                conn.rollback().await;
-                self.replay = Some(record);
-                return Err(Error::aborted("REPLAY", "this request was answered before"));
-            }
             self.conn = Some(conn);
         }
         self.conn.as_mut().ok_or_else(|| Error::internal("no connection"))
@@ -157,15 +158,19 @@ impl UnitOfWork {
     async fn write_out(&mut self, answer: Option<&Record>) -> Result<(), Error> {
         let events = std::mem::take(&mut self.events);
         let tenant = if events.is_empty() { Uuid::nil() } else { self.tenant()? };
+        let row = match (&self.records, answer) {
+            (Some(records), Some(answer)) => Some(records.row(answer)?),
+            _ => None,
+        };
         let actor = self.caller.actor();
+        let cause = Cause {
+            tenant,
+            actor: &actor,
+            request_id: &self.request_id,
+            at: self.now,
+        };
         let Some(conn) = self.conn.as_mut() else { return Ok(()) };
-        for event in &events {
-            log::append(conn, tenant, event, &actor, &self.request_id, self.now).await?;
-        }
-        if let (Some(records), Some(answer)) = (&self.records, answer) {
-            records.store(conn, answer, self.now).await?;
-        }
-        Ok(())
+        Ok(log::write_out(conn, &cause, &events, row.as_ref()).await?)
     }
 
     /// Commits a unit of the system itself, outside of a door.

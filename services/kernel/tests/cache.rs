@@ -20,11 +20,18 @@ fn fresh(name: &str) -> String {
 }
 
 fn money(minor_units: i64) -> Result<Money, Error> {
-    Ok(Money { minor_units, currency_code: "USD".into() })
+    Ok(Money {
+        minor_units,
+        currency_code: "USD".into(),
+    })
 }
 
 async fn get(cache: &Cache<Money>, key: &str, tag: &str, loads: i64) -> i64 {
-    cache.get_or_load(key, tag, async { money(loads) }).await.unwrap().minor_units
+    cache
+        .get_or_load(key, tag, async { money(loads) })
+        .await
+        .unwrap()
+        .minor_units
 }
 
 #[tokio::test]
@@ -37,7 +44,10 @@ async fn a_process_finds_what_another_loaded_and_drops_what_another_drops() {
     assert_eq!(get(&first, &key, &tag, 2).await, 1, "found here");
     assert_eq!(get(&second, &key, &tag, 3).await, 1, "found in Redis");
     let stats = (first.stats(), second.stats());
-    assert_eq!((stats.0.misses, stats.0.local_hits, stats.1.shared_hits, stats.1.misses), (1, 1, 1, 0));
+    assert_eq!(
+        (stats.0.misses, stats.0.local_hits, stats.1.shared_hits, stats.1.misses),
+        (1, 1, 1, 0)
+    );
 
     two.drop_tag(&tag).await;
     assert_eq!(get(&second, &key, &tag, 4).await, 4, "dropped where it was said");

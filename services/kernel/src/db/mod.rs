@@ -24,6 +24,7 @@ use sqlx::{PgConnection, SqliteConnection};
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::idempotency::{self, Found};
 
 /// No statement may take longer.
 pub const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
@@ -138,7 +139,7 @@ impl Db {
     pub async fn read(&self, reach: Reach) -> Result<Conn, DbError> {
         Ok(Conn(match &self.engine {
             DbEngine::Sqlite(sqlite) => Held::SqliteRead(sqlite.reader().await?),
-            DbEngine::Postgres(postgres) => Held::Postgres(postgres.begin(reach, true).await?),
+            DbEngine::Postgres(postgres) => Held::Postgres(postgres.begin(reach, true, "").await?.0),
         }))
     }
 
@@ -149,8 +150,34 @@ impl Db {
     pub async fn write(&self, reach: Reach) -> Result<Conn, DbError> {
         Ok(Conn(match &self.engine {
             DbEngine::Sqlite(sqlite) => Held::SqliteWrite(sqlite.writer().begin().await?),
-            DbEngine::Postgres(postgres) => Held::Postgres(postgres.begin(reach, false).await?),
+            DbEngine::Postgres(postgres) => Held::Postgres(postgres.begin(reach, false, "").await?.0),
         }))
+    }
+
+    /// [`write`](Self::write), and what is kept under an idempotency key; on PostgreSQL in the same round trip.
+    pub(crate) async fn write_and_find(
+        &self,
+        reach: Reach,
+        tenant: Uuid,
+        key_digest: &[u8; 32],
+    ) -> Result<(Conn, Option<Found>), DbError> {
+        if let DbEngine::Postgres(postgres) = &self.engine {
+            let digest: String = key_digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            // Both are ours, a UUID and hexadecimal digits: the simple protocol has no parameters.
+            let look = format!(
+                "; SELECT request_digest, answer FROM idempotency WHERE tenant_id = '{tenant}' AND key_digest = '\\x{digest}'"
+            );
+            let (transaction, rows) = postgres.begin(reach, false, &look).await?;
+            return Ok((Conn(Held::Postgres(transaction)), rows.into_iter().next()));
+        }
+        let mut conn = self.write(reach).await?;
+        match idempotency::look_up(&mut conn, tenant, key_digest).await {
+            Ok(found) => Ok((conn, found)),
+            Err(error) => {
+                conn.rollback().await;
+                Err(error)
+            }
+        }
     }
 
     /// Whether the database answers.

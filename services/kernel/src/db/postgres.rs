@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Row};
 
 use super::{DbError, Reach, bounded};
 use crate::error::Error;
+use crate::idempotency::Found;
 
 /// A connection that sat idle for longer is asked whether it is alive before it is used.
 const ASK_AFTER: Duration = Duration::from_secs(1);
@@ -51,8 +52,14 @@ impl Postgres {
         Ok(Self { pool })
     }
 
-    /// Begins, and tells the database whose rows may be seen, in one round trip.
-    pub(super) async fn begin(&self, reach: Reach, read_only: bool) -> Result<Transaction, DbError> {
+    /// Begins, tells the database whose rows may be seen, and asks `also`, in one round trip. Answers with the rows of
+    /// `also`, which has two columns of bytes.
+    pub(super) async fn begin(
+        &self,
+        reach: Reach,
+        read_only: bool,
+        also: &str,
+    ) -> Result<(Transaction, Vec<Found>), DbError> {
         let conn = tokio::time::timeout(Duration::from_secs(2), self.pool.acquire()).await;
         let conn = conn.map_err(|_| DbError::Unavailable(sqlx::Error::PoolTimedOut))??;
         let mut transaction = Transaction { conn: Some(conn) };
@@ -62,12 +69,13 @@ impl Postgres {
             Reach::System => "system".to_owned(),
         };
         // The text holds a UUID or a fixed word, nothing from outside.
-        let begin = format!("BEGIN {mode}; SELECT set_config('app.tenant', '{tenant}', true)");
-        let outcome = bounded(transaction.conn()?.execute(AssertSqlSafe(begin))).await;
-        if outcome.is_err() {
-            transaction.discard();
-        }
-        outcome.map(|_| transaction)
+        let begin = format!("BEGIN {mode}; SELECT set_config('app.tenant', '{tenant}', true){also}");
+        let rows = bounded(sqlx::raw_sql(AssertSqlSafe(begin)).fetch_all(transaction.conn()?)).await?;
+        let found = rows
+            .iter()
+            .filter(|row| row.len() == 2)
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+        Ok((transaction, found.collect::<Result<_, sqlx::Error>>()?))
     }
 
     pub(super) async fn close(&self) {

@@ -1,58 +1,29 @@
 //! Accepting connections: bounded in number, in time and in size, and drained when the process stops.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tower::Service;
 
-use super::ReloadingTls;
+use super::conduct::{Conduct, Watched};
+use super::conducted::Conducted;
+use super::guests::Guests;
+use super::{Limits, ReloadingTls};
 
-/// The bounds of a listener.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Connections in all.
-    pub connections: usize,
-    /// Connections from one address; `usize::MAX` where the other side is a gateway.
-    pub connections_per_address: usize,
-    /// Requests at once on one connection.
-    pub streams_per_connection: u32,
-    /// A connection is asked to end after so long.
-    pub connection_age: Duration,
-    /// The first bytes, or the TLS handshake, must come within.
-    pub first_bytes: Duration,
-    /// After the stop signal, requests may run on for so long.
-    pub drain: Duration,
-    /// HTTP/1.1 is spoken too (grpc-web, static files).
-    pub http1: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 10_000,
-            connections_per_address: 50,
-            streams_per_connection: 128,
-            connection_age: Duration::from_secs(30 * 60),
-            first_bytes: Duration::from_secs(5),
-            drain: Duration::from_secs(15),
-            http1: true,
-        }
-    }
-}
+/// Who was asked to end before the first request may still say goodbye, for so long.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Where a connection came from; an extension of every request on it.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +40,7 @@ pub async fn serve<S>(
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
+    let limits = limits.settled();
     let guests = Guests::new(&limits);
     let connections = TaskTracker::new();
     let hard_stop = CancellationToken::new();
@@ -79,7 +51,7 @@ pub async fn serve<S>(
         };
         let Ok((socket, address)) = accepted else {
             // Out of file descriptors, most likely; a short pause lets some go.
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            sleep(Duration::from_millis(50)).await;
             continue;
         };
         let Some(place) = guests.admit(address.ip()) else {
@@ -87,6 +59,7 @@ pub async fn serve<S>(
         };
         let connection = Connection {
             address,
+            accepted: Instant::now(),
             service: service.clone(),
             limits: limits.clone(),
             stop: stop.clone(),
@@ -110,6 +83,7 @@ pub async fn serve<S>(
 
 struct Connection<S> {
     address: SocketAddr,
+    accepted: Instant,
     service: S,
     limits: Limits,
     stop: CancellationToken,
@@ -122,15 +96,16 @@ where
 {
     async fn run(self, socket: TcpStream, tls: Option<ReloadingTls>) {
         let _ = socket.set_nodelay(true);
-        if !speaks(&socket, self.limits.first_bytes).await {
+        // One deadline for both, so that one cannot be had after the other.
+        let opened_by = self.accepted + self.limits.first_bytes;
+        if !timeout_at(opened_by, speaks(&socket)).await.unwrap_or(false) {
             return;
         }
         match tls {
             None => self.talk(socket).await,
             Some(tls) => {
                 let Some(acceptor) = tls.acceptor() else { return };
-                let handshake = tokio::time::timeout(self.limits.first_bytes, acceptor.accept(socket));
-                if let Ok(Ok(stream)) = handshake.await {
+                if let Ok(Ok(stream)) = timeout_at(opened_by, acceptor.accept(socket)).await {
                     self.talk(stream).await;
                 }
             }
@@ -138,30 +113,49 @@ where
     }
 
     async fn talk(self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let peer = Peer(self.address);
-        let service = tower::ServiceBuilder::new()
-            .map_request(move |request: Request<Incoming>| {
-                let mut request = request.map(Body::new);
-                request.extensions_mut().insert(peer);
-                request
-            })
-            .service(self.service);
+        let conduct = Conduct::new(&self.limits);
+        let service = Conducted {
+            inner: self.service,
+            conduct: Arc::clone(&conduct),
+            peer: Peer(self.address),
+        };
+        let io = TokioIo::new(Watched::new(io, Arc::clone(&conduct)));
         let builder = settings(&self.limits);
-        let connection = builder.serve_connection(TokioIo::new(io), TowerToHyperService::new(service));
+        let connection = builder.serve_connection(io, TowerToHyperService::new(service));
         tokio::pin!(connection);
-        let ends = async {
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = tokio::time::sleep(self.limits.connection_age) => {}
+        let silent = async {
+            sleep_until(self.accepted + self.limits.first_request).await;
+            if conduct.has_asked() {
+                std::future::pending::<()>().await;
             }
         };
         tokio::select! {
             _ = connection.as_mut() => return,
-            () = ends => connection.as_mut().graceful_shutdown(),
+            () = conduct.cut.cancelled() => return,
+            () = self.stop.cancelled() => {}
+            () = conduct.retire.cancelled() => {}
+            () = silent => {}
+            () = sleep(age(&self.limits, self.address)) => {}
         }
-        // Requests in flight may end; a connection that does not, is cut.
-        let _ = tokio::time::timeout(Duration::from_secs(60), connection).await;
+        connection.as_mut().graceful_shutdown();
+        // Requests in flight may end; a connection that does not, is cut. Who has asked for nothing waits for nothing.
+        let last = async {
+            sleep(self.limits.grace.min(GOODBYE)).await;
+            if conduct.has_asked() {
+                sleep(self.limits.grace.saturating_sub(GOODBYE)).await;
+            }
+        };
+        tokio::select! {
+            _ = connection => {}
+            () = conduct.cut.cancelled() => {}
+            () = last => {}
+        }
     }
+}
+
+/// Up to a tenth longer, by the client's port, so that those who came together do not all come again together.
+fn age(limits: &Limits, client: SocketAddr) -> Duration {
+    limits.connection_age + limits.connection_age / 1000 * u32::from(client.port() % 100)
 }
 
 fn settings(limits: &Limits) -> auto::Builder<TokioExecutor> {
@@ -169,104 +163,52 @@ fn settings(limits: &Limits) -> auto::Builder<TokioExecutor> {
     if !limits.http1 {
         builder = builder.http2_only();
     }
+    // What one client takes back must not end the connection that a gateway has for everybody.
+    let (reset_unseen, reset_by_us) = if limits.faces_gateway() {
+        (10_000, None)
+    } else {
+        (20, Some(256))
+    };
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams_per_connection)
         .initial_stream_window_size(65_535)
-        // Never as small as a stream's window: h2 derives its budget for small DATA frames from it.
-        .initial_connection_window_size(1 << 20)
+        .initial_connection_window_size(limits.connection_window)
         .max_header_list_size(16 * 1024)
-        .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(256)
+        .max_pending_accept_reset_streams(reset_unseen)
+        .max_local_error_reset_streams(reset_by_us)
         .max_send_buf_size(64 * 1024)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10));
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(10))
-        .max_buf_size(32 * 1024);
+        .header_read_timeout(limits.first_request)
+        .max_buf_size(16 * 1024);
     builder
 }
 
 /// Waits for the first bytes. A socket that says nothing, or only half of the HTTP/2 preface, is not kept.
-async fn speaks(socket: &TcpStream, limit: Duration) -> bool {
+async fn speaks(socket: &TcpStream) -> bool {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    let listening = async {
-        let mut first = [0_u8; 24];
-        let mut known = 0;
-        loop {
-            let Ok(count) = socket.peek(&mut first).await else {
-                return false;
-            };
-            let said = first.get(..count).unwrap_or_default();
-            if count == 0 {
-                return false;
-            }
-            if !PREFACE.starts_with(said) || count == PREFACE.len() {
-                return true;
-            }
-            if count == known {
-                // `peek` answers at once with what it knows; do not spin until the rest comes.
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            known = count;
-        }
-    };
-    tokio::time::timeout(limit, listening).await.unwrap_or(false)
-}
-
-/// Counts connections, in all and by address.
-#[derive(Clone)]
-struct Guests {
-    all: Arc<Semaphore>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    per_address: usize,
-}
-
-struct Place {
-    guests: Guests,
-    address: IpAddr,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Guests {
-    fn new(limits: &Limits) -> Self {
-        let all = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-        Self {
-            all,
-            by_address: Arc::default(),
-            per_address: limits.connections_per_address,
-        }
-    }
-
-    fn admit(&self, address: IpAddr) -> Option<Place> {
-        let permit = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        let mut counts = self.by_address.lock().ok()?;
-        let count = counts.entry(address).or_insert(0);
-        if *count >= self.per_address {
-            return None;
-        }
-        *count += 1;
-        Some(Place {
-            guests: self.clone(),
-            address,
-            _permit: permit,
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Ok(mut counts) = self.guests.by_address.lock() else {
-            return;
+    let mut first = [0_u8; 24];
+    let mut known = 0;
+    loop {
+        let Ok(count) = socket.peek(&mut first).await else {
+            return false;
         };
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
+        let said = first.get(..count).unwrap_or_default();
+        if count == 0 {
+            return false;
         }
+        if !PREFACE.starts_with(said) || count == PREFACE.len() {
+            return true;
+        }
+        if count == known {
+            // `peek` answers at once with what it knows; do not spin until the rest comes.
+            sleep(Duration::from_millis(20)).await;
+        }
+        known = count;
     }
 }

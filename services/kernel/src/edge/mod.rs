@@ -1,7 +1,11 @@
 //! What stands between a socket and a handler, the same at the gateway and at every service.
 
 mod body;
+mod conduct;
+mod conducted;
 mod deadline;
+mod guests;
+mod limits;
 mod listen;
 mod measure;
 mod stack;
@@ -11,7 +15,9 @@ mod trace;
 
 pub use body::{LARGEST_MESSAGE, ends_by};
 pub use deadline::{DEFAULT_DEADLINE, LONGEST_DEADLINE, STREAM_DEADLINE, TIMEOUT_HEADER, deadline_of, format_timeout};
-pub use listen::{Limits, Peer, serve};
+pub use guests::network;
+pub use limits::Limits;
+pub use listen::{Peer, serve};
 pub use measure::Measured;
 pub use stack::ServiceStack;
 pub use status::{is_grpc, normalise, refuse};

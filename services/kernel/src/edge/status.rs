@@ -80,9 +80,14 @@ mod tests {
     #[test]
     fn a_client_learns_which_encodings_there_are() {
         let mut theirs: Response<Body> = Status::unimplemented("Content is compressed with `gzip`").into_http();
-        theirs.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static("identity"));
+        theirs
+            .headers_mut()
+            .insert("grpc-accept-encoding", HeaderValue::from_static("identity"));
         let ours = normalise(theirs);
         assert_eq!(ours.headers().get("grpc-accept-encoding").unwrap(), "identity");
-        assert_eq!(Status::from_header_map(ours.headers()).unwrap().message(), "this encoding is not supported");
+        assert_eq!(
+            Status::from_header_map(ours.headers()).unwrap().message(),
+            "this encoding is not supported"
+        );
     }
 }

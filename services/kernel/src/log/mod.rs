@@ -4,6 +4,7 @@ mod consume;
 mod doorbell;
 mod follow;
 mod serve;
+mod write;
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,10 +16,11 @@ pub use follow::{Batch, Follower};
 use prost::Message;
 pub use serve::LogApi;
 use uuid::Uuid;
+pub(crate) use write::{Cause, write_out};
 
 use crate::db::{Conn, DbError};
 use crate::error::Error;
-use crate::{exec, on};
+use crate::on;
 
 /// Something that a handler decided. It is written when the unit of work commits.
 #[derive(Debug, Clone)]
@@ -195,31 +197,4 @@ pub async fn history(
     .bind(limit)
     .fetch_all(c)
     })
-}
-
-pub(crate) async fn append(
-    conn: &mut Conn,
-    tenant: Uuid,
-    event: &NewEvent,
-    actor: &str,
-    request_id: &str,
-    at: DateTime<Utc>,
-) -> Result<(), DbError> {
-    exec!(
-        conn,
-        sqlx::query(
-            "INSERT INTO events (tenant_id, kind, aggregate_id, version, location_id, actor, request_id, at, payload) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-        )
-        .bind(tenant)
-        .bind(event.kind)
-        .bind(event.aggregate_id)
-        .bind(event.version)
-        .bind(event.location_id)
-        .bind(actor)
-        .bind(request_id)
-        .bind(at)
-        .bind(event.payload.as_slice())
-    )
-    .map(drop)
 }

@@ -1,0 +1,209 @@
+//! Every request of a connection, on its connection's record.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use futures::future::BoxFuture;
+use http::{Request, Response, StatusCode};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+use tonic::Status;
+use tonic::body::Body;
+use tower::Service;
+
+use super::Peer;
+use super::conduct::{Conduct, Stay};
+use crate::error::Error;
+
+/// What frames of HTTP/2 cost beside what they carry.
+const FRAME: u64 = 32;
+/// What a request may have sent of a body that nobody reads: a stream's window.
+const UNREAD: u64 = 64 << 10;
+
+/// A service whose requests are on the record.
+#[derive(Clone)]
+pub(super) struct Conducted<S> {
+    pub(super) inner: S,
+    pub(super) conduct: Arc<Conduct>,
+    pub(super) peer: Peer,
+}
+
+impl<S> Service<Request<Incoming>> for Conducted<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        self.conduct.justify(header_bytes(&request));
+        let (peer, mut inner) = (self.peer, self.inner.clone());
+        let Some(mut stay) = self.conduct.begin() else {
+            let busy = Error::exhausted(
+                "TOO_MANY_REQUESTS",
+                "too many requests at once on this connection",
+                Duration::from_millis(100),
+            );
+            return Box::pin(async move { Ok(busy.to_status().into_http()) });
+        };
+        Box::pin(async move {
+            let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+            if path > stay.conduct().limits.path {
+                stay.complete();
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::URI_TOO_LONG;
+                return Ok(response);
+            }
+            let conduct = Arc::clone(stay.conduct());
+            let mut request = request.map(|body| Body::new(Paced::new(body, conduct)));
+            request.extensions_mut().insert(peer);
+            poll_fn(|context| inner.poll_ready(context)).await?;
+            let response = inner.call(request).await?;
+            Ok(response.map(|body| Body::new(Staying { inner: body, stay })))
+        })
+    }
+}
+
+fn header_bytes<B>(request: &Request<B>) -> u64 {
+    let headers: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    (headers + path) as u64 + 128
+}
+
+/// A request's body that must come at a decent pace (G-03). Only the time that somebody waits for it counts.
+struct Paced {
+    inner: Incoming,
+    conduct: Arc<Conduct>,
+    bytes: u64,
+    waited: Duration,
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl Paced {
+    fn new(inner: Incoming, conduct: Arc<Conduct>) -> Self {
+        Self {
+            inner,
+            conduct,
+            bytes: 0,
+            waited: Duration::ZERO,
+            waiting: None,
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let limits = &self.conduct.limits;
+        (limits.body_wait + Duration::from_secs(self.bytes / limits.body_rate.max(1))).saturating_sub(self.waited)
+    }
+}
+
+impl HttpBody for Paced {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match Pin::new(&mut self.inner).poll_frame(context) {
+            Poll::Ready(frame) => {
+                if let Some((since, _)) = self.waiting.take() {
+                    self.waited += since.elapsed();
+                }
+                if let Some(Ok(frame)) = &frame {
+                    let came = frame.data_ref().map_or(0, Buf::remaining) as u64;
+                    self.bytes += came;
+                    self.conduct.justify(came + FRAME);
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Poll::Pending => {
+                let patience = self.patience();
+                let (_, sleep) = self
+                    .waiting
+                    .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(patience))));
+                if sleep.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+                // The others on this connection may end; it gets no new requests.
+                self.conduct.retire.cancel();
+                let slow = Error::new(
+                    tonic::Code::DeadlineExceeded,
+                    "SLOW_REQUEST",
+                    "the request came too slowly",
+                );
+                Poll::Ready(Some(Err(Box::new(Status::from(slow)))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for Paced {
+    fn drop(&mut self) {
+        if !self.inner.is_end_stream() {
+            self.conduct.justify(UNREAD);
+        }
+    }
+}
+
+/// An answer's body; its request is over when it is.
+struct Staying {
+    inner: Body,
+    stay: Stay,
+}
+
+impl HttpBody for Staying {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = Pin::new(&mut self.inner).poll_frame(context);
+        // After trailers nothing comes, and nobody asks.
+        match &frame {
+            Poll::Ready(Some(Ok(part))) if !part.is_trailers() => {}
+            Poll::Ready(_) => self.stay.complete(),
+            Poll::Pending => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for Staying {
+    fn drop(&mut self) {
+        // Nobody polls an empty body, nor one that has said that it is at its end.
+        if self.inner.is_end_stream() {
+            self.stay.complete();
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! How many connections there are, in all and by address (G-04).
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Limits;
+
+/// File descriptors for everything that is not a guest: databases, files, other roles.
+const KEPT_BACK: usize = 256;
+
+/// Counts connections, in all and by address.
+#[derive(Clone)]
+pub(super) struct Guests {
+    all: Arc<Semaphore>,
+    by_network: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    per_network: usize,
+}
+
+/// The place of one connection, until it is dropped.
+pub(super) struct Place {
+    guests: Guests,
+    network: IpAddr,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Guests {
+    pub(super) fn new(limits: &Limits) -> Self {
+        // Without a descriptor left nobody could be served, not even those who are in.
+        let most = descriptors().map_or(usize::MAX, |most| most.saturating_sub(KEPT_BACK).max(most / 2));
+        if most < limits.connections && limits.connections < usize::MAX {
+            tracing::warn!(
+                most,
+                wanted = limits.connections,
+                "fewer connections than set: raise the limit of open files"
+            );
+        }
+        let all = limits.connections.min(most).min(Semaphore::MAX_PERMITS);
+        Self {
+            all: Arc::new(Semaphore::new(all)),
+            by_network: Arc::default(),
+            per_network: limits.connections_per_address,
+        }
+    }
+
+    pub(super) fn admit(&self, address: IpAddr) -> Option<Place> {
+        let permit = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        let network = network(address);
+        let mut counts = self.by_network.lock().ok()?;
+        let count = counts.entry(network).or_insert(0);
+        if *count >= self.per_network {
+            return None;
+        }
+        *count += 1;
+        Some(Place {
+            guests: self.clone(),
+            network,
+            _permit: permit,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Ok(mut counts) = self.guests.by_network.lock() else {
+            return;
+        };
+        if let Some(count) = counts.get_mut(&self.network) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.network);
+            }
+        }
+    }
+}
+
+/// The network that counts as one client: a home gets a /64 of IPv6, so single addresses of it mean nothing.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// How many files this process may have open, where the system says so.
+fn descriptors() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn g_04_places_are_bounded_by_network_and_given_back() {
+        let limits = Limits {
+            connections: 5,
+            connections_per_address: 2,
+            ..Limits::default()
+        };
+        let guests = Guests::new(&limits);
+        let come = |text: &str| guests.admit(text.parse().unwrap());
+        let first = come("192.0.2.1").unwrap();
+        let second = come("::ffff:192.0.2.1").unwrap();
+        assert!(come("192.0.2.1").is_none());
+        let _home = come("2001:db8:1:2::1").unwrap();
+        let _same = come("2001:db8:1:2:ffff::9").unwrap();
+        assert!(come("2001:db8:1:2::7").is_none(), "addresses of one /64 are one client");
+        let _full = come("192.0.2.2").unwrap();
+        assert!(come("192.0.2.3").is_none(), "five in all");
+        drop(first);
+        drop(come("192.0.2.3").unwrap());
+        drop(come("192.0.2.1").unwrap());
+        drop(second);
+        assert!(
+            !guests
+                .by_network
+                .lock()
+                .unwrap()
+                .contains_key(&"192.0.2.1".parse().unwrap())
+        );
+    }
+}
