@@ -5,7 +5,6 @@ export default defineConfig({
     projects: [
       { test: { name: "sdk", root: "sdk", include: ["test/**/*.test.ts"], environment: "node" } },
       { test: { name: "kitchen", root: "kitchen", include: ["test/**/*.test.ts"], environment: "node" } },
-      { test: { name: "screens", root: "kitchen", include: ["test/**/*.test.tsx"], environment: "happy-dom" } },
     ],
   },
 });

@@ -169,10 +169,11 @@ export function routes(router: ConnectRouter, shop: Shop, hub: StreamHub, auth: 
       })),
     listRecentTickets: (r, context) => {
       signed(context);
-      const recent = shop.done.filter(
-        ({ ticket }) => r.stationIds.length === 0 || r.stationIds.includes(ticket.stationId),
-      );
-      return { tickets: recent.slice(0, 50).map(({ ticket }) => ticket) };
+      const open = new Set(shop.allOpen().map((ticket) => ticket.id));
+      const recent = new Map(shop.done.map(({ ticket }) => [ticket.id, ticket]));
+      const watched = (id: string) => r.stationIds.length === 0 || r.stationIds.includes(id);
+      const tickets = [...recent.values()].filter((each) => !open.has(each.id) && watched(each.stationId));
+      return { tickets: tickets.slice(0, 50) };
     },
   });
 }

@@ -118,7 +118,7 @@ export class Sim {
   }
 }
 
-async function serveFile(path: string, response: ServerResponse): Promise<void> {
+export async function serveFile(path: string, response: ServerResponse): Promise<void> {
   if (path === "/") {
     response.writeHead(307, { location: "/kitchen/" }).end();
     return;

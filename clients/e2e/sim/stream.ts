@@ -44,6 +44,7 @@ export class StreamHub {
     }
     let wake = () => {};
     const stop = this.shop.listen(() => wake());
+    signal.addEventListener("abort", () => wake());
     try {
       while (!signal.aborted) {
         const happening = this.past[at];
@@ -62,7 +63,6 @@ export class StreamHub {
             resolve();
           };
           wake = done;
-          signal.addEventListener("abort", done, { once: true });
         });
       }
     } finally {

@@ -41,9 +41,11 @@ export class KitchenPage {
   }
 
   bump(number: number) {
-    return this.page
-      .getByRole("button", { name: new RegExp(`order ${number}$`, "i") })
-      .filter({ hasNotText: "Details" });
+    return this.ticket(number).locator("button.bump");
+  }
+
+  async close(): Promise<void> {
+    await this.page.getByRole("button", { name: "Close", exact: true }).click();
   }
 }
 

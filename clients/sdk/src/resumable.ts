@@ -17,10 +17,11 @@ export interface ResumableOptions<T> {
   prepare?(attempt: number, last: ConnectError | undefined): Promise<void>;
   /** A live stream that is silent for this long is dead. */
   silenceMs?: number;
-  /** An opening that answers nothing for this long is given up. Every fourth one may take twice as long. */
+  /** An opening that answers nothing for this long is given up. Every fourth one may take three times as long. */
   openMs?: number;
   backoff?: Backoff;
   random?: () => number;
+  now?: () => number;
 }
 
 const IDLE = Symbol("silence");
@@ -57,12 +58,13 @@ export class Resumable<T> {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { link, prepare, random } = this.options;
+    const { link, prepare, random, now = () => performance.now() } = this.options;
     const backoff = this.options.backoff ?? { baseMs: 250, capMs: 3_000 };
     let attempt = 0;
     let last: ConnectError | undefined;
     while (!signal.aborted) {
       link({ state: "connecting", attempt });
+      const began = now();
       let ending: Ending;
       try {
         await prepare?.(attempt, last);
@@ -75,14 +77,16 @@ export class Resumable<T> {
       if (signal.aborted) return;
       last = ending.error;
       link({ state: "waiting", attempt, reason: last.rawMessage });
-      await sleep(delayMs(attempt, backoff, random), signal, this.wakeUp);
+      // What the attempt itself took counts as waiting, so that a network that is back is noticed within the cap.
+      const wait = delayMs(attempt, backoff, random) - (ending.heard ? 0 : now() - began);
+      await sleep(Math.max(wait, backoff.baseMs / 2), signal, this.wakeUp);
       attempt += 1;
     }
   }
 
   /** One opening, and how it ended. */
   private async once(attempt: number, signal: AbortSignal): Promise<Ending> {
-    const { open, take, link, silenceMs = 6_000, openMs = 3_000 } = this.options;
+    const { open, take, link, silenceMs = 6_000, openMs = 2_000 } = this.options;
     const abort = new AbortController();
     const onAbort = () => abort.abort();
     signal.addEventListener("abort", onAbort);
@@ -95,7 +99,7 @@ export class Resumable<T> {
     };
     let heard = false;
     try {
-      guard(attempt % 4 === 3 ? openMs * 2 : openMs);
+      guard(attempt % 4 === 3 ? openMs * 3 : openMs);
       const messages = open(this.token, abort.signal)[Symbol.asyncIterator]();
       for (;;) {
         const next = await Promise.race([messages.next(), stopped]);

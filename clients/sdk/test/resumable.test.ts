@@ -87,7 +87,7 @@ describe("a resumable stream", () => {
   it("gives an opening up that nobody answers, and tries again within seconds", async () => {
     const script = new Script([forever, forever, saysThenSilence("a")]);
     script.run();
-    await pass(3_000 + 250 + 3_000 + 500);
+    await pass(2_000 + 125 + 2_000 + 125 + 10);
     expect(script.openings).toHaveLength(3);
     expect(script.heard).toEqual(["a"]);
     script.abort.abort();

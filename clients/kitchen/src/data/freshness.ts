@@ -1,7 +1,9 @@
 import type { Link } from "@muster/sdk/resumable";
 
-/** A stream that is silent for this long is not live, whatever the connection says. */
-export const SILENCE_MS = 6_000;
+/** A stream that is silent for this long, two heartbeats and more, is not live, whatever the connection says. */
+export const SILENCE_MS = 5_000;
+/** A log that was not read for this long is old news, however alive the connection is. */
+const LAG_MS = 7_000;
 /** A broken stream gets this long to come back before the screen turns grey. */
 const BROKEN_MS = 3_000;
 
@@ -27,6 +29,6 @@ export function freshness(heard: Heard, link: Link, monotonicNow: number, server
   if (silence >= SILENCE_MS || (link.state !== "live" && silence >= BROKEN_MS)) {
     return { stale: true, ageMs: lag ?? silence, why: "silent" };
   }
-  if (lag !== undefined && lag >= SILENCE_MS + 1_000) return { stale: true, ageMs: lag, why: "behind" };
+  if (lag !== undefined && lag >= LAG_MS) return { stale: true, ageMs: lag, why: "behind" };
   return { stale: false, ageMs: silence, why: "live" };
 }

@@ -58,6 +58,12 @@ export class Layouter {
   }
 }
 
+/** Browsers round lines to their own grid: better a little air than a cut line. */
+const SLACK_PX = 5;
+
+/** Border and margin of the allergy box. */
+const BAND_FRAME_PX = 16;
+
 interface Room {
   only: number;
   first: number;
@@ -66,7 +72,7 @@ interface Room {
 }
 
 function room(cell: Cell, unit: number): Room {
-  const frame = 2 * M.borderPx + 2 * M.bodyPadEm * unit;
+  const frame = 2 * M.borderPx + 2 * M.bodyPadEm * unit + SLACK_PX;
   const footer = Math.max(M.footerMinPx, M.footerEm * unit);
   const header = M.headerEm * unit;
   const again = M.continuedEm * unit;
@@ -157,8 +163,8 @@ function rowHeight(row: Row, cellWidth: number, unit: number, measure: Measure):
       return (count(row.text, M.noteSize, 600, 0.8) * M.noteLine * M.noteSize + 0.4) * unit;
     case "allergy": {
       const button = row.open ? ` Tap when seen` : "";
-      const tall = (count(row.text + button, M.bandSize, 750, 1.8) * M.bandLine * M.bandSize + 2 * M.bandPadEm) * unit;
-      return (row.open ? Math.max(M.bandTouchPx, tall) : tall) + 8;
+      const tall = (count(row.text + button, M.bandSize, 750, 2.35) * M.bandLine * M.bandSize + 2 * M.bandPadEm) * unit;
+      return (row.open ? Math.max(M.bandTouchPx, tall) : tall) + BAND_FRAME_PX;
     }
     case "meta":
       return count(row.text, M.metaSize, 500, M.quantityEm) * M.metaLine * M.metaSize * unit;

@@ -26,10 +26,10 @@ export function Attention({ close }: { close(): void }) {
           </span>
           <span className="row-tools">
             <button type="button" className="button" onClick={() => kitchen.retry(row)}>
-              Try again<span className="visually-hidden">: {row.label}</span>
+              Try again<span className="visually-hidden"> {row.label}</span>
             </button>
             <button type="button" className="button quiet" onClick={() => kitchen.dismiss(row)}>
-              Let it go<span className="visually-hidden">: {row.label}</span>
+              Let it go<span className="visually-hidden"> {row.label}</span>
             </button>
           </span>
         </li>

@@ -72,7 +72,7 @@ function Item({ id, name, heading, level }: { id: string; name: string; heading:
       </span>
       {out ? (
         <button type="button" className="button strong" onClick={() => set(StockState.IN_STOCK)}>
-          Back in stock<span className="visually-hidden">: {name}</span>
+          Back in stock<span className="visually-hidden"> {name}</span>
         </button>
       ) : (
         <span className="row-tools">

@@ -72,7 +72,7 @@ function Elsewhere({ also }: { also: AlsoAt }) {
     <span className={`elsewhere ${done ? "done" : ""}`}>
       <Icon name={done ? "check" : also.state === PrepState.STARTED ? "play" : "clock"} />
       {also.name}
-      <span className="visually-hidden">: {word}</span>{" "}
+      <span className="visually-hidden"> {word}</span>{" "}
     </span>
   );
 }

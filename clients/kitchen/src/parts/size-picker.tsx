@@ -14,7 +14,7 @@ export function SizePicker() {
   return (
     <>
       <div className="pick">
-        <h4>Panel</h4>
+        <h3>Panel</h3>
         <div className="choices tight">
           {PANELS.map((inches) => (
             <button
@@ -28,7 +28,7 @@ export function SizePicker() {
             </button>
           ))}
         </div>
-        <h4>Distance</h4>
+        <h3>Distance</h3>
         <div className="choices tight">
           {DISTANCES.map((metres) => (
             <button
@@ -42,7 +42,7 @@ export function SizePicker() {
             </button>
           ))}
         </div>
-        <h4>Tickets on a page</h4>
+        <h3>Tickets on a page</h3>
         <div className="choices tight">
           {(Object.keys(GRIDS) as Grid[]).map((each) => (
             <button

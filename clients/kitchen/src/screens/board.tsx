@@ -157,10 +157,10 @@ export function Board() {
   } as React.CSSProperties;
   return (
     <div className={`kitchen${stale ? " stale" : ""}`} style={style}>
-      <h1 className="visually-hidden">Kitchen tickets</h1>
       <TopBar />
       <div className="middle">
         <main ref={paged.area} className="grid" aria-label="Tickets">
+          <h1 className="visually-hidden">Kitchen tickets</h1>
           {page.parts.map((part) => (
             <TicketCell
               key={`${part.card.ticket.id}/${part.index}`}
