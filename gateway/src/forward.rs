@@ -10,7 +10,7 @@ use muster_kernel::clock::World;
 use muster_kernel::config::Config;
 use muster_kernel::door::REQUEST_ID;
 use muster_kernel::edge::{
-    Measured, TIMEOUT_HEADER, deadline_of, format_timeout, is_grpc, normalise, refuse, request_id, span_for,
+    Measured, TIMEOUT_HEADER, deadline_of, ends_by, format_timeout, is_grpc, normalise, refuse, request_id, span_for,
 };
 use muster_kernel::identity::{CLIENT_HEADER, Caller, Lock};
 use muster_kernel::transport::Peers;
@@ -102,8 +102,9 @@ impl Forward {
         let vouched = self.lock.services().vouch_for(address);
         rewrite(request.headers_mut(), id, deadline, vouched);
         *request.version_mut() = Version::HTTP_2;
-        match tokio::time::timeout(deadline + GRACE, upstream.oneshot(request)).await {
-            Ok(Ok(response)) => normalise(response),
+        let end = tokio::time::Instant::now() + deadline + GRACE;
+        match tokio::time::timeout_at(end, upstream.oneshot(request)).await {
+            Ok(Ok(response)) => ends_by(normalise(response), end),
             Ok(Err(cause)) => {
                 tracing::warn!(%cause, "upstream does not answer");
                 unreachable().to_status().into_http()

@@ -102,7 +102,7 @@ impl Gateway {
 
     /// A call in gRPC's own form, whatever form it came in.
     async fn call(self, request: Request<Body>) -> Response<Body> {
-        match self.own.serves(request.uri().path()) {
+        match own::is_own(request.uri().path()) {
             true => self.own.call(request).await,
             false => self.forward.call(request).await,
         }
@@ -128,9 +128,14 @@ fn kind(request: &Request<Body>) -> Kind {
         .unwrap_or_default();
     match content_type {
         web if request.method() == Method::POST && browser::is_grpc_web(web) => Kind::GrpcWeb,
-        _ if request.method() == Method::POST => Kind::Grpc,
+        _ if request.method() == Method::POST || names_method(request.uri().path()) => Kind::Grpc,
         _ => Kind::Page,
     }
+}
+
+/// Whether a path is that of a method rather than of a page: `/muster.orders.v1.OrderService/GetOrder`.
+fn names_method(path: &str) -> bool {
+    muster_proto::rule(path).is_some() || own::is_own(path)
 }
 
 impl Service<Request<Body>> for Gateway {
@@ -172,4 +177,27 @@ fn plain(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_not_a_page() {
+        let kind_of = |method: Method, path: &str, content_type: &str| {
+            let request = Request::builder()
+                .method(method)
+                .uri(path)
+                .header(CONTENT_TYPE, content_type);
+            kind(&request.body(Body::empty()).unwrap())
+        };
+        let method = "/muster.orders.v1.OrderService/GetOrder";
+        assert!(kind_of(Method::POST, method, "application/grpc-web+proto") == Kind::GrpcWeb);
+        assert!(kind_of(Method::POST, method, "application/json") == Kind::Grpc);
+        // Refused with 405 there, where a page would not be found.
+        assert!(kind_of(Method::GET, method, "") == Kind::Grpc);
+        assert!(kind_of(Method::GET, "/grpc.health.v1.Health/Check", "") == Kind::Grpc);
+        assert!(kind_of(Method::GET, "/kitchen/", "") == Kind::Page);
+    }
 }

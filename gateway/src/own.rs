@@ -24,6 +24,11 @@ use crate::{Parts, plain};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Whether a path is that of a method that the gateway answers itself.
+pub(crate) fn is_own(path: &str) -> bool {
+    path.starts_with("/grpc.health.v1.Health/") || path.starts_with("/grpc.reflection.")
+}
+
 /// The gateway's own answers. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Own {
@@ -59,10 +64,6 @@ impl Own {
             reflection_is_open: config.mode == Mode::Development,
             stop: parts.stop.clone(),
         }
-    }
-
-    pub(crate) fn serves(&self, path: &str) -> bool {
-        path.starts_with("/grpc.health.v1.Health/") || path.starts_with("/grpc.reflection.")
     }
 
     pub(crate) async fn call(self, request: Request<Body>) -> Response<Body> {
