@@ -57,6 +57,11 @@ impl Conduct {
         self.record.lock().is_ok_and(|record| record.started > 0)
     }
 
+    /// Whether no request runs.
+    pub(super) fn is_idle(&self) -> bool {
+        self.record.lock().is_ok_and(|record| record.running == 0)
+    }
+
     /// A request begins. None where too many run.
     pub(super) fn begin(self: &Arc<Self>) -> Option<Stay> {
         let mut record = self.record.lock().ok()?;

@@ -22,7 +22,7 @@ use super::conducted::Conducted;
 use super::guests::Guests;
 use super::{Limits, ReloadingTls};
 
-/// Who was asked to end before the first request may still say goodbye, for so long.
+/// Who was asked to end, and has nothing running, may still say goodbye for so long.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Where a connection came from; an extension of every request on it.
@@ -138,11 +138,14 @@ where
             () = sleep(age(&self.limits, self.address)) => {}
         }
         connection.as_mut().graceful_shutdown();
-        // Requests in flight may end; a connection that does not, is cut. Who has asked for nothing waits for nothing.
+        // Requests in flight may end; then, or when the grace is over, a connection that does not close is cut.
         let last = async {
-            sleep(self.limits.grace.min(GOODBYE)).await;
-            if conduct.has_asked() {
-                sleep(self.limits.grace.saturating_sub(GOODBYE)).await;
+            let end = Instant::now() + self.limits.grace;
+            while Instant::now() < end {
+                sleep(GOODBYE.min(self.limits.grace)).await;
+                if conduct.is_idle() {
+                    return;
+                }
             }
         };
         tokio::select! {

@@ -1,0 +1,75 @@
+//! G-05 and G-08: one byte too many, and many small messages.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use muster_kernel::edge::Limits;
+
+use crate::server::Server;
+use crate::wire::{Client, ask, read};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_05_paths_and_headers_have_a_length() {
+    let server = Server::start(Limits::default()).await;
+    let client = Client::connect(&server.address).await;
+    let path = |length: usize| format!("/{}", "a".repeat(length - 1));
+    let status = async |length: usize| {
+        client
+            .call(Client::request(&path(length)), Bytes::new())
+            .await
+            .unwrap()
+            .status
+    };
+    assert_eq!((status(4096).await, status(4097).await), (200, 414));
+    let head = async |length: usize| {
+        let mut request = Client::request("/");
+        request
+            .headers_mut()
+            .insert("x-long", "a".repeat(length).parse().unwrap());
+        client.call(request, Bytes::new()).await.map(|answer| answer.status)
+    };
+    assert_eq!(head(15_000).await.unwrap(), 200);
+    assert_ne!(head(16_500).await.unwrap_or(431), 200);
+    assert_eq!(head(100).await.unwrap(), 200, "the connection is still good");
+    let line = async |path: String, header: String| {
+        ask(
+            &server.address,
+            format!("GET {path} HTTP/1.1\r\nhost: x\r\nx: {header}\r\nconnection: close\r\n\r\n").as_bytes(),
+        )
+        .await
+    };
+    assert!(line(path(4096), String::new()).await.starts_with("HTTP/1.1 200"));
+    assert!(line(path(4097), String::new()).await.starts_with("HTTP/1.1 414"));
+    assert!(line(path(4), "a".repeat(20_000)).await.starts_with("HTTP/1.1 431"));
+}
+
+/// A client's stream of 3,000 tiny messages, two in each frame, while the handler sleeps. Whether all of them arrive.
+async fn burst(limits: Limits) -> bool {
+    let server = Server::start(limits).await;
+    let client = Client::connect(&server.address).await;
+    client.call(Client::request("/"), Bytes::new()).await.unwrap();
+    let mut requests = client.requests.clone().ready().await.unwrap();
+    let (response, mut stream) = requests.send_request(Client::request("/read/1500"), false).unwrap();
+    let two: Bytes = [crate::wire::message(b"tiny"), crate::wire::message(b"tiny")]
+        .concat()
+        .into();
+    for number in 0..1_500 {
+        if stream.send_data(two.clone(), number == 1_499).is_err() {
+            return false;
+        }
+        tokio::task::yield_now().await;
+    }
+    let answer = async { read(response.await?).await };
+    let answer = tokio::time::timeout(Duration::from_secs(5), answer).await.unwrap();
+    answer.is_ok_and(|answer| answer.body == (3_000 * 9).to_string().as_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_08_bursts_of_small_messages_survive() {
+    assert!(burst(Limits::default()).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_08_a_window_as_small_as_a_streams_kills_them() {
+    assert!(!burst(Limits::bare()).await);
+}

@@ -1,0 +1,173 @@
+//! G-01 and G-02: how many requests at once, and what becomes of those who take theirs back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use muster_kernel::edge::Limits;
+
+use crate::server::{Server, eventually};
+use crate::wire::{Client, END_HEADERS, END_STREAM, closed_within, frame, frames, header_block, hello, kind, say};
+
+const MANY: u32 = 2_000;
+
+fn requests(path: &str, count: u32) -> Vec<u8> {
+    let block = header_block(path);
+    let mut all = hello();
+    (0..count).for_each(|number| all.extend(frame(kind::HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &block)));
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_01_the_bare_stack_runs_as_many_handlers_as_it_is_asked_to() {
+    let server = Server::start(Limits::bare()).await;
+    let _socket = say(&server.address, &requests("/hold", MANY)).await;
+    eventually(|| server.running() == MANY as usize).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_01_at_most_128_handlers_run_for_one_connection() {
+    let server = Server::start(Limits::default()).await;
+    let mut socket = say(&server.address, &requests("/hold", 300)).await;
+    let frames = frames(&mut socket, Duration::from_millis(300)).await;
+    let refusals = frames
+        .iter()
+        .filter(|(kind, _, _, reason)| *kind == kind::RST_STREAM && *reason == [0, 0, 0, 7]);
+    let refused = refusals.count();
+    println!("G-01: {} handlers at most, {refused} refused", server.most());
+    assert_eq!((server.most(), refused), (128, 172));
+    drop(socket);
+    eventually(|| server.running() == 0).await;
+    // Who goes on is cut, and has not reached more handlers.
+    let mut socket = say(&server.address, &requests("/hold", MANY)).await;
+    assert!(closed_within(&mut socket, Duration::from_secs(2)).await.is_some());
+    assert_eq!(server.most(), 128);
+    eventually(|| server.running() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_01_who_respects_the_limit_gets_everything() {
+    let server = Server::start(Limits::default()).await;
+    let client = Client::connect(&server.address).await;
+    client.call(Client::request("/"), Bytes::new()).await.unwrap();
+    let all = (0..400).map(|_| client.call(Client::request("/wait/20"), Bytes::new()));
+    let answers = futures::future::join_all(all).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.as_ref().is_ok_and(|answer| answer.status == 200))
+    );
+    assert!(server.most() <= 128);
+}
+
+/// Both frames of a request at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_02_requests_taken_back_at_once_end_the_connection() {
+    let server = Server::start(Limits::default()).await;
+    let block = header_block("/hold");
+    let mut all = hello();
+    for number in 0..50_000 {
+        all.extend(frame(kind::HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &block));
+        all.extend(frame(kind::RST_STREAM, 0, 2 * number + 1, &[0, 0, 0, 8]));
+    }
+    let (mut reading, mut writing) = say(&server.address, &[]).await.into_split();
+    tokio::spawn(async move { tokio::io::AsyncWriteExt::write_all(&mut writing, &all).await });
+    let mut sink = Vec::new();
+    let closed = tokio::time::timeout(
+        Duration::from_secs(5),
+        tokio::io::AsyncReadExt::read_to_end(&mut reading, &mut sink),
+    );
+    assert!(closed.await.is_ok(), "the connection is closed");
+    println!("G-02 (a): {} handlers started", server.started());
+    assert!(server.started() <= 500, "{} handlers started", server.started());
+    eventually(|| server.running() == 0).await;
+}
+
+/// The patient form: each request is taken back only once its handler runs. Answers how many there were.
+async fn patient(server: &Server, most: usize) -> usize {
+    let client = Client::connect(&server.address).await;
+    for count in 0..most {
+        let Ok(mut requests) = client.requests.clone().ready().await else {
+            return count;
+        };
+        let Ok((response, mut stream)) = requests.send_request(Client::request("/hold"), false) else {
+            return count;
+        };
+        let before = std::time::Duration::from_millis(200);
+        let _ = tokio::time::timeout(before, eventually(|| server.started() > count || client.is_over())).await;
+        stream.send_reset(h2::Reason::CANCEL);
+        drop(response);
+        if client.is_over() {
+            return count + 1;
+        }
+    }
+    most
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_02_the_bare_stack_never_ends_the_patient_form() {
+    let server = Server::start(Limits::bare()).await;
+    assert_eq!(patient(&server, 1_000).await, 1_000);
+    assert_eq!(server.started(), 1_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_02_the_patient_form_ends_the_connection_and_nobody_else_notices() {
+    let server = Server::start(Limits::default()).await;
+    let other = Client::connect(&server.address).await;
+    let well = async {
+        for _ in 0..200 {
+            let answer = other.call(Client::request("/wait/1"), Bytes::new()).await.unwrap();
+            assert_eq!(answer.status, 200);
+        }
+    };
+    let attack = async {
+        let before = server.started();
+        let client = Client::connect(&server.address).await;
+        let mut count = 0;
+        while !client.is_over() && count < 2_000 {
+            let Ok(mut requests) = client.requests.clone().ready().await else {
+                break;
+            };
+            let Ok((_, mut stream)) = requests.send_request(Client::request("/hold"), false) else {
+                break;
+            };
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            stream.send_reset(h2::Reason::CANCEL);
+            count += 1;
+        }
+        println!(
+            "G-02 (b): cut after {count} of them; {} handlers started in all",
+            server.started() - before
+        );
+        count
+    };
+    let ((), count) = tokio::join!(well, attack);
+    assert!(count <= 500, "{count}");
+    eventually(|| server.running() == 0).await;
+}
+
+/// Somebody who changes their mind now and then is not an attacker.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_02_who_takes_back_less_than_half_stays() {
+    let server = Server::start(Limits::default()).await;
+    let client = Client::connect(&server.address).await;
+    for _ in 0..600 {
+        for _ in 0..2 {
+            client.call(Client::request("/"), Bytes::new()).await.unwrap();
+        }
+        let before = server.started();
+        let (_, mut stream) = client
+            .requests
+            .clone()
+            .ready()
+            .await
+            .unwrap()
+            .send_request(Client::request("/hold"), false)
+            .unwrap();
+        eventually(|| server.started() > before).await;
+        stream.send_reset(h2::Reason::CANCEL);
+    }
+    assert!(!client.is_over());
+    let mut quiet = say(&server.address, b"").await;
+    assert_eq!(closed_within(&mut quiet, Duration::from_millis(50)).await, None);
+}

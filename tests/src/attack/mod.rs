@@ -1,0 +1,3 @@
+//! Attackers: what no decent client sends, byte by byte.
+
+pub mod wire;
