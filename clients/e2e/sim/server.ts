@@ -42,6 +42,8 @@ export class Sim {
   lagMs = 0;
   /** Takes connections and bytes, and says nothing: a network that swallows. */
   mute = false;
+  /** Appended to the service worker: a newer build. */
+  build = "";
   private readonly hub = new StreamHub(this.shop, { heartbeatMs: 2_000, lagMs: () => this.lagMs });
   private readonly sockets = new Set<Socket>();
   private server: Server | undefined;
@@ -82,7 +84,7 @@ export class Sim {
     const path = new URL(request.url ?? "/", "http://localhost").pathname;
     if (request.method === "POST") return this.call(router, path, request, response);
     if (this.mute) return;
-    await serveFile(path, response);
+    await serveFile(path, response, path.endsWith("/sw.js") ? this.build : "");
   }
 
   private async call(
@@ -118,7 +120,7 @@ export class Sim {
   }
 }
 
-export async function serveFile(path: string, response: ServerResponse): Promise<void> {
+export async function serveFile(path: string, response: ServerResponse, more = ""): Promise<void> {
   if (path === "/") {
     response.writeHead(307, { location: "/kitchen/" }).end();
     return;
@@ -136,5 +138,5 @@ export async function serveFile(path: string, response: ServerResponse): Promise
     "content-security-policy": CSP,
     "cache-control": "no-cache",
   });
-  response.end(found);
+  response.end(more ? `${found}\n//${more}` : found);
 }

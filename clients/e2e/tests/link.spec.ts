@@ -152,3 +152,25 @@ test("two windows of one machine share the outbox and renew once", async ({ page
   await expect(page.getByText("waiting")).toHaveCount(0);
   await expect(second.getByText("waiting")).toHaveCount(0);
 });
+
+test("a newer build waits until nobody is at work, and asks", async ({ page, sim, kitchen }) => {
+  test.setTimeout(150_000);
+  const order = sim.shop.place([{ name: "Burger" }]);
+  await kitchen.open(["GRILL"]);
+  await expect(kitchen.ticket(1)).toBeVisible();
+  await installed(page);
+  sim.build = "newer";
+  await page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.update());
+  const offer = page.getByRole("button", { name: "Update ready: restart" });
+  await page.waitForTimeout(2_000);
+  await expect(offer).toHaveCount(0);
+  sim.shop.act(order.id, order.items[0]?.stations[0] ?? "", [], 5, (item) => {
+    for (const id of item.stations) item.states.set(id, 3);
+    return true;
+  });
+  await expect(kitchen.ticket(1)).toHaveCount(0);
+  await expect(offer).toHaveCount(0);
+  await expect(offer).toBeVisible({ timeout: 70_000 });
+  await Promise.all([page.waitForEvent("load"), offer.click()]);
+  await expect(page.getByText(/heard/)).toBeVisible();
+});

@@ -31,7 +31,7 @@ async function open(page: Page, stations: string[]): Promise<void> {
   await page.getByRole("heading", { name: "Start shift" }).waitFor();
   await page.getByRole("button", { name: "GRILL" }).waitFor();
   for (const button of await page.locator("section").first().getByRole("button").all()) {
-    const name = (await button.innerText()).replace(" (expo)", "");
+    const name = await button.innerText();
     const pressed = (await button.getAttribute("aria-pressed")) === "true";
     const expo = stations.includes("EXPO");
     if (expo ? name === "EXPO" : name !== "All stations" && name !== "EXPO" && pressed !== stations.includes(name)) {

@@ -24,8 +24,6 @@ export interface ResumableOptions<T> {
   now?: () => number;
 }
 
-const IDLE = Symbol("silence");
-
 interface Ending {
   /** The stream had spoken: the next attempt counts as the first. */
   heard: boolean;
@@ -91,7 +89,8 @@ export class Resumable<T> {
     const onAbort = () => abort.abort();
     signal.addEventListener("abort", onAbort);
     this.dropCurrent = onAbort;
-    const stopped = new Promise<typeof IDLE>((resolve) => abort.signal.addEventListener("abort", () => resolve(IDLE)));
+    let giveUp: (() => void) | undefined;
+    abort.signal.addEventListener("abort", () => giveUp?.());
     let watchdog: ReturnType<typeof setTimeout> | undefined;
     const guard = (ms: number) => {
       clearTimeout(watchdog);
@@ -102,8 +101,12 @@ export class Resumable<T> {
       guard(attempt % 4 === 3 ? openMs * 3 : openMs);
       const messages = open(this.token, abort.signal)[Symbol.asyncIterator]();
       for (;;) {
-        const next = await Promise.race([messages.next(), stopped]);
-        if (next === IDLE) throw new ConnectError("nothing was heard", Code.Unavailable);
+        // Not a race against one promise that lives as long as the stream: that would keep every message alive.
+        const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
+          giveUp = () => reject(new ConnectError("nothing was heard", Code.Unavailable));
+          if (abort.signal.aborted) giveUp();
+          messages.next().then(resolve, reject);
+        });
         if (next.done) return { heard, error: new ConnectError("the stream ended", Code.Unavailable) };
         if (!heard) link({ state: "live" });
         heard = true;

@@ -87,7 +87,7 @@ function NotReady({ card, close }: { card: Card; close(): void }) {
             close();
           }}
         >
-          Hand out all the same
+          Hand out anyway
         </button>
       </div>
     </Drawer>

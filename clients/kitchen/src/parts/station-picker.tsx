@@ -44,7 +44,7 @@ export function StationPicker({ stations, chosen, choose }: Props) {
           aria-pressed={chosen.includes(station.id)}
           onClick={() => choose([station.id])}
         >
-          {station.name} (expo)
+          {/expo/i.test(station.name) ? station.name : `${station.name} (expo)`}
         </button>
       ))}
     </div>
