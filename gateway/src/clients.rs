@@ -17,7 +17,7 @@ use tonic::body::Body;
 use crate::plain;
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../clients/kitchen/dist"]
+#[folder = "../clients/kitchen/dist"]
 #[allow_missing = true]
 struct Kitchen;
 

@@ -140,7 +140,7 @@ fn item(seat: i32, dice: &mut ChaCha8Rng) -> NewItem {
         modifiers,
         seat,
         notes: if dice.random_bool(0.05) {
-            "cut in half".to_owned()
+            "birthday at the table".to_owned()
         } else {
             String::new()
         },
