@@ -11,5 +11,14 @@
 
 pub mod binary;
 pub mod client;
+pub mod contract;
+pub mod expectation;
+pub mod forge;
+pub mod golden;
+pub mod journal;
+pub mod proxy;
+pub mod raw;
+pub mod requests;
 pub mod stories;
 pub mod town;
+pub mod world;

@@ -222,6 +222,25 @@ impl Town {
         child.kill().await.expect("it is killed");
     }
 
+    /// Kills every process at once and starts all of them again, on the same data.
+    pub async fn restart(&mut self) {
+        let running: Vec<String> = self.processes.keys().cloned().collect();
+        for roles in running {
+            self.kill(&roles).await;
+        }
+        self.start_all().await;
+    }
+
+    /// One of the settings.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The folder of its files.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// Waits until the gateway says that every role serves.
     pub async fn ready(&self) {
         let asked = tokio::time::timeout(Duration::from_secs(30), async {
