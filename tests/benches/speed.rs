@@ -16,14 +16,19 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use muster_kernel::db::{Db, Reach};
 use muster_kernel::exec;
-use muster_proto::auth::v1::{WhoAmIRequest, WhoAmIResponse};
-use muster_proto::orders::v1::{PlaceOrderResponse, WatchKitchenRequest, watch_kitchen_response};
+use muster_proto::auth::v1::{CreateLocationRequest, CreateLocationResponse, WhoAmIRequest, WhoAmIResponse};
+use muster_proto::orders::v1::{
+    PlaceOrderRequest, PlaceOrderResponse, PutStationRequest, PutStationResponse, Station, StationKind,
+    WatchKitchenRequest, watch_kitchen_response,
+};
 use muster_tests::client::Caller;
 use muster_tests::stories::{two_burgers, until, watch};
 use muster_tests::town::{Shape, Town};
 use uuid::Uuid;
 
 const WHO: &str = "/muster.auth.v1.SessionService/WhoAmI";
+const OPEN: &str = "/muster.auth.v1.DirectoryService/CreateLocation";
+const STATION: &str = "/muster.orders.v1.StationService/PutStation";
 const PLACE: &str = "/muster.orders.v1.OrderService/PlaceOrder";
 const WINDOW: Duration = Duration::from_secs(5);
 
@@ -108,17 +113,81 @@ async fn rate(name: &str, callers: Vec<Caller>, each: usize) -> f64 {
     )
 }
 
-/// Orders from 16 waiters, beside the same rows written by bare SQL.
+/// Orders from 16 waiters, in as many restaurants and in one, beside the same rows written by bare SQL.
 async fn orders(name: &str, town: &Town) {
     println!("\nOrders, 16 at once, {name}");
-    let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;
+    let owner = Caller::sign_in(town.channel().await, "juniper", "olive").await;
+    let mut locations = Vec::new();
+    for number in 0..16 {
+        locations.push(open_location(&owner, number).await);
+    }
+    let spread = place_at("  through the gateway, 16 restaurants", town, &owner, &locations).await;
+    let one = place_at(
+        "  through the gateway, one restaurant",
+        town,
+        &owner,
+        &[town.demo.location_id.clone()],
+    )
+    .await;
+    let bare = bare_rows(town).await;
+    println!(
+        "  ratio to bare SQL: {:.2} in 16 restaurants, {:.2} in one",
+        spread / bare,
+        one / bare
+    );
+}
+
+/// A restaurant with one station.
+async fn open_location(owner: &Caller, number: i32) -> String {
+    let display_name = format!("Restaurant {number}");
+    let time_zone = "America/New_York".to_owned();
+    let request = CreateLocationRequest {
+        display_name,
+        time_zone,
+        ..CreateLocationRequest::default()
+    };
+    let opened: CreateLocationResponse = owner.call(OPEN, request).await.expect("a location is opened");
+    let location_id = opened.location.expect("a location").location_id;
+    let station = Station {
+        id: Uuid::from_u128(0x57A7 + u128::from(number.unsigned_abs())).to_string(),
+        location_id: location_id.clone(),
+        name: "GRILL".to_owned(),
+        kind: StationKind::Prep as i32,
+        default_station: true,
+        ..Station::default()
+    };
+    // Orders hears of the location a moment later.
+    loop {
+        let request = PutStationRequest {
+            station: Some(station.clone()),
+            ..PutStationRequest::default()
+        };
+        match owner.call::<_, PutStationResponse>(STATION, request).await {
+            Ok(_) => return location_id,
+            Err(status) if status.code() == tonic::Code::NotFound => {
+                tokio::time::sleep(Duration::from_millis(20)).await
+            }
+            Err(status) => panic!("{status}"),
+        }
+    }
+}
+
+async fn place_at(name: &str, town: &Town, waiter: &Caller, locations: &[String]) -> f64 {
     let ends = Instant::now() + WINDOW;
     let work = (0..16).map(|worker| {
-        let (waiter, order) = (waiter.clone(), two_burgers(town));
+        let location_id = locations[worker % locations.len()].clone();
+        let (waiter, order) = (
+            waiter.clone(),
+            PlaceOrderRequest {
+                location_id,
+                ..two_burgers(town)
+            },
+        );
+        let alone = locations.len() == 1;
         async move {
             let mut times = Vec::new();
             while Instant::now() < ends {
-                let key = format!("bench-{worker}-{}", times.len());
+                let key = format!("bench-{alone}-{worker}-{}", times.len());
                 let started = Instant::now();
                 let placed = waiter
                     .call_once::<_, PlaceOrderResponse>(PLACE, &key, order.clone())
@@ -129,14 +198,7 @@ async fn orders(name: &str, town: &Town) {
             times
         }
     });
-    let placed = join_all(work.map(tokio::spawn))
-        .await
-        .into_iter()
-        .flat_map(Result::unwrap)
-        .collect();
-    let placed = report("  through the gateway", placed);
-    let bare = bare_rows(town).await;
-    println!("  ratio to bare SQL: {:.2}", placed / bare);
+    report(name, join_all(work.map(tokio::spawn)).await.into_iter().flat_map(Result::unwrap).collect())
 }
 
 /// The rows that an order leaves (the order, its event, its idempotency record), each its own statement, in one transaction.

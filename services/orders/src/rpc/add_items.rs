@@ -15,6 +15,7 @@ pub async fn handle(api: &Api, unit: &mut UnitOfWork, request: &AddItemsRequest)
     let order = book::update(unit, &open.kitchen, order, vec![added]).await?;
     let new = order.items.get(before..).unwrap_or_default();
     let field = |index| format!("items[{index}].menu_item_id");
-    stock::take_lines(unit, open.location.id, &order.id, new, field).await?;
+    let levels = stock::levels(unit, open.location.id).await?;
+    stock::take_lines(unit, &levels, &order.id, new, field).await?;
     Ok(AddItemsResponse { order: Some(order) })
 }

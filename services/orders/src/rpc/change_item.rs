@@ -19,7 +19,8 @@ pub async fn handle(
     let order = book::update(unit, &open.kitchen, order, change.events).await?;
     let field = |_| "item.quantity".to_owned();
     if let Some(added) = change.added {
-        stock::take_lines(unit, open.location.id, &order.id, &[added], field).await?;
+        let levels = stock::levels(unit, open.location.id).await?;
+        stock::take_lines(unit, &levels, &order.id, &[added], field).await?;
     }
     if change.returned > 0 {
         let returned = [(wanted.menu_item_id.clone(), change.returned)];

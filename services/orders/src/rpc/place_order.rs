@@ -18,10 +18,12 @@ pub async fn handle(
     if !open.location.open {
         return Err(OrdersError::LocationClosed.into());
     }
+    let levels = stock::levels(unit, open.location.id).await?;
+    // Whoever numbers an order holds up the next one of the location until it is committed: nothing is read after this.
     let head = book::new_head(unit, &open, &request.order_id).await?;
     let placed = place(open.shop(), request, head, &mut book::ids(unit))?;
     let order = book::insert(unit, &open.kitchen, vec![placed]).await?;
     let field = |index| format!("items[{index}].menu_item_id");
-    stock::take_lines(unit, open.location.id, &order.id, &order.items, field).await?;
+    stock::take_lines(unit, &levels, &order.id, &order.items, field).await?;
     Ok(PlaceOrderResponse { order: Some(order) })
 }

@@ -12,13 +12,16 @@ use crate::domain::stock::{give_back, take};
 use crate::events::of_stock;
 use crate::store::stock::{self, Kept};
 
-/// Takes the lines out of stock. `field` names the field of the request that a line comes from.
+/// What of each item is left at a location.
+pub type Levels = BTreeMap<String, Kept>;
+
+/// Takes the lines out of stock, of which so much was left. `field` names the field of the request that a line comes from.
 ///
 /// # Errors
 /// `ITEM_OUT_OF_STOCK` with that field.
 pub async fn take_lines(
     unit: &mut UnitOfWork,
-    location: Uuid,
+    levels: &Levels,
     order_id: &str,
     lines: &[OrderItem],
     field: impl Fn(usize) -> String,
@@ -28,7 +31,6 @@ pub async fn take_lines(
         wanted.entry(&line.menu_item_id).or_insert((0, index, &line.name)).0 += line.quantity;
     }
     let at = to_proto(unit.now());
-    let levels = levels(unit, location).await?;
     for (item, (quantity, index, name)) in wanted {
         let kept = levels.get(item);
         if let Some(level) = take(kept.map(|kept| &kept.level), quantity, name, &field(index), at)? {
@@ -82,7 +84,7 @@ pub async fn write(
 }
 
 /// The levels of a location by item.
-pub async fn levels(unit: &mut UnitOfWork, location: Uuid) -> Result<BTreeMap<String, Kept>, Error> {
+pub async fn levels(unit: &mut UnitOfWork, location: Uuid) -> Result<Levels, Error> {
     let tenant = unit.tenant()?;
     let levels = stock::list(unit.conn().await?, tenant, location).await?;
     Ok(levels
