@@ -10,7 +10,8 @@ use muster_kernel::clock::World;
 use muster_kernel::config::Config;
 use muster_kernel::door::REQUEST_ID;
 use muster_kernel::edge::{
-    Measured, TIMEOUT_HEADER, deadline_of, ends_by, format_timeout, is_grpc, normalise, refuse, request_id, span_for,
+    Measured, TIMEOUT_HEADER, deadline_of, ends_by, format_timeout, holding, honest, is_grpc, normalise, refuse,
+    request_id, span_for,
 };
 use muster_kernel::identity::{CLIENT_HEADER, Caller, Lock};
 use muster_kernel::transport::Peers;
@@ -23,6 +24,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::Parts;
 use crate::admit::client_address;
+use crate::at_once::{AtOnce, Turn};
 use crate::limits::Limits;
 use crate::shared_limits::SharedLimits;
 use crate::upstreams::upstream;
@@ -36,8 +38,16 @@ pub(crate) struct Forward {
     lock: Arc<Lock>,
     peers: Peers,
     limits: Limits,
+    at_once: AtOnce,
     world: World,
     trusted_hops: usize,
+}
+
+/// A request that may go on.
+struct Admitted {
+    measured: Measured,
+    deadline: Duration,
+    turn: Option<Turn>,
 }
 
 impl Forward {
@@ -51,6 +61,7 @@ impl Forward {
             lock: parts.lock,
             peers: parts.peers,
             limits,
+            at_once: AtOnce::default(),
             world,
             trusted_hops: config.gateway.trusted_hops,
         }
@@ -71,16 +82,20 @@ impl Forward {
 
     async fn checked(self, request: Request<Body>, id: &str) -> Response<Body> {
         match self.admit(&request) {
-            Ok((measured, deadline)) => {
+            Ok(Admitted {
+                measured,
+                deadline,
+                turn,
+            }) => {
                 let response = self.pass_on(request, id, deadline).await;
                 measured.answered(&response);
-                response
+                holding(response, turn)
             }
             Err(error) => error.to_status().into_http(),
         }
     }
 
-    fn admit(&self, request: &Request<Body>) -> Result<(Measured, Duration), Error> {
+    fn admit(&self, request: &Request<Body>) -> Result<Admitted, Error> {
         let path = request.uri().path();
         let public = muster_proto::rule(path).is_some_and(|rule| rule.public);
         self.limits
@@ -88,7 +103,16 @@ impl Forward {
         let (rule, caller): (_, Caller) = self.lock.admit(path, request.headers())?;
         self.limits.caller(&caller)?;
         let deadline = deadline_of(request.headers(), rule)?;
-        Ok((Measured::start("gateway", rule.method, &self.world), deadline))
+        let turn = caller
+            .tenant_id
+            .map(|tenant| self.at_once.begin(tenant, rule.streaming))
+            .transpose()?;
+        let measured = Measured::start("gateway", rule.method, &self.world);
+        Ok(Admitted {
+            measured,
+            deadline,
+            turn,
+        })
     }
 
     async fn pass_on(self, mut request: Request<Body>, id: &str, deadline: Duration) -> Response<Body> {
@@ -102,9 +126,12 @@ impl Forward {
         let vouched = self.lock.services().vouch_for(address);
         rewrite(request.headers_mut(), id, deadline, vouched);
         *request.version_mut() = Version::HTTP_2;
-        let end = tokio::time::Instant::now() + deadline + GRACE;
+        let due = tokio::time::Instant::now() + deadline;
+        let end = due + GRACE;
         match tokio::time::timeout_at(end, upstream.oneshot(request)).await {
-            Ok(Ok(response)) => ends_by(normalise(response), end),
+            Ok(Ok(response)) => ends_by(honest(normalise(response)), end),
+            // The channel goes by `grpc-timeout` too, and says no more than that something failed.
+            Ok(Err(_)) if tokio::time::Instant::now() >= due => Error::deadline().to_status().into_http(),
             Ok(Err(cause)) => {
                 tracing::warn!(%cause, "upstream does not answer");
                 unreachable().to_status().into_http()
@@ -116,6 +143,15 @@ impl Forward {
 
 /// What goes on to the service: the caller's token and metadata, and what the gateway itself says.
 fn rewrite(headers: &mut HeaderMap, id: &str, deadline: Duration, vouched: Option<HeaderValue>) {
+    // What `connection` names belongs to the client's connection and ends with it (RFC 9110, 7.6.1).
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|names| names.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    named.iter().for_each(|name| drop(headers.remove(name)));
     for name in [HOST, CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH, UPGRADE] {
         headers.remove(name);
     }

@@ -4,6 +4,7 @@
 //! bytes. It knows no business rule and decodes no business message.
 
 mod admit;
+mod at_once;
 mod browser;
 mod clients;
 mod forward;

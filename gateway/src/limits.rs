@@ -13,10 +13,10 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 use muster_kernel::Error;
 use muster_kernel::config::Gateway as Settings;
+use muster_kernel::edge::network;
 use muster_kernel::identity::Caller;
 use uuid::Uuid;
 
-use crate::admit::network;
 use crate::shared_limits::SharedLimits;
 
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;

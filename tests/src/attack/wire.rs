@@ -146,7 +146,8 @@ impl Client {
         let mut requests = self.requests.clone().ready().await?;
         let (response, mut stream) = requests.send_request(request, body.is_empty())?;
         if !body.is_empty() {
-            stream.send_data(body, true)?;
+            // An answer may come, and end the stream, before all was said.
+            let _ = stream.send_data(body, true);
         }
         read(response.await?).await
     }

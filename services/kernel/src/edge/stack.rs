@@ -14,6 +14,7 @@ use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
 use super::body::{bounded, ends_by};
+use super::honest::{honest, single};
 use super::{Measured, deadline_of, is_grpc, normalise, refuse, request_id, span_for};
 use crate::clock::World;
 use crate::door::{REQUEST_ID, Visit};
@@ -77,9 +78,9 @@ impl ServiceStack {
                 });
                 request.extensions_mut().insert(caller);
                 let end = tokio::time::Instant::now() + deadline;
-                let handled = AssertUnwindSafe(self.routes.oneshot(bounded(request))).catch_unwind();
+                let handled = AssertUnwindSafe(self.routes.oneshot(single(bounded(request)))).catch_unwind();
                 match tokio::time::timeout_at(end, handled).await {
-                    Ok(Ok(Ok(response))) => ends_by(normalise(response), end),
+                    Ok(Ok(Ok(response))) => ends_by(honest(normalise(response)), end),
                     Ok(Ok(Err(never))) => match never {},
                     Ok(Err(_)) => tonic::Status::from(Error::internal("the handler panicked")).into_http(),
                     Err(_) => Error::deadline().to_status().into_http(),

@@ -1,0 +1,84 @@
+//! How much one tenant may have running at once (RELIABILITY G-19). The rate of requests does not bound it where they
+//! are slow: without this, one tenant's slow requests would hold everybody's connections to the database.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use muster_kernel::Error;
+use uuid::Uuid;
+
+/// Calls of a tenant at once.
+pub(crate) const CALLS: usize = 128;
+/// Open streams of a tenant: every screen of a chain has one.
+pub(crate) const STREAMS: usize = 4_000;
+
+type Running = Arc<Mutex<HashMap<(Uuid, bool), usize>>>;
+
+/// Counts what runs, by tenant. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct AtOnce(Running);
+
+/// One request's turn, until it is dropped.
+pub(crate) struct Turn {
+    running: Running,
+    key: (Uuid, bool),
+}
+
+impl AtOnce {
+    /// A request of this tenant begins.
+    pub(crate) fn begin(&self, tenant: Uuid, streaming: bool) -> Result<Turn, Error> {
+        let busy = || {
+            metrics::counter!("muster_gateway_limited_total", "by" => "at_once").increment(1);
+            let message = "too many requests of your business at once; slow down";
+            Error::exhausted("TOO_MANY_AT_ONCE", message, Duration::from_millis(200))
+        };
+        let key = (tenant, streaming);
+        let mut running = self.0.lock().map_err(|_| busy())?;
+        let count = running.entry(key).or_insert(0);
+        if *count >= if streaming { STREAMS } else { CALLS } {
+            return Err(busy());
+        }
+        *count += 1;
+        drop(running);
+        Ok(Turn {
+            running: Arc::clone(&self.0),
+            key,
+        })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Ok(mut running) = self.running.lock() else {
+            return;
+        };
+        if let Some(count) = running.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                running.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_are_bounded_by_tenant_and_given_back() {
+        let (at_once, here, there) = (AtOnce::default(), Uuid::from_u128(1), Uuid::from_u128(2));
+        let mut turns: Vec<Turn> = (0..CALLS).map(|_| at_once.begin(here, false).unwrap()).collect();
+        assert_eq!(at_once.begin(here, false).err().unwrap().reason, "TOO_MANY_AT_ONCE");
+        let _others = (at_once.begin(there, false).unwrap(), at_once.begin(here, true).unwrap());
+        turns.pop();
+        turns.push(at_once.begin(here, false).unwrap());
+        turns.clear();
+        assert_eq!(
+            at_once.0.lock().unwrap().len(),
+            2,
+            "nobody is remembered who has nothing running"
+        );
+    }
+}
