@@ -142,3 +142,14 @@ test("86 stops orders", async ({ page }) => {
   await page.getByRole("button", { name: `Back in stock ${last.name}` }).click();
   await expect.poll(out).toBe(false);
 });
+
+test("a screen that is shut out shows no tickets any more, and asks for a new code", async ({ page }) => {
+  await open(page, ["GRILL"]);
+  const { devices } = await manager.devices.listDevices({ locationId });
+  const newest = devices.toSorted((a, b) => Number((b.createTime?.seconds ?? 0n) - (a.createTime?.seconds ?? 0n)))[0];
+  await manager.devices.revokeDevice({ deviceId: newest?.deviceId ?? "" });
+  const revoked = Date.now();
+  await expect(page.locator(".code")).toBeVisible({ timeout: 20_000 });
+  console.log(`asked for a new code ${Date.now() - revoked} ms after it was shut out`);
+  await expect(page.locator(".ticket")).toHaveCount(0);
+});

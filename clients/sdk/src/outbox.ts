@@ -96,6 +96,12 @@ export class Outbox {
     this.tell({ kind: "queue" });
   }
 
+  /** Forgets everything: what is here was meant for somebody else. */
+  async clear(): Promise<void> {
+    for (const row of await this.rows()) await this.options.store.remove(row.seq);
+    this.tell({ kind: "queue" });
+  }
+
   /** News from another tab. */
   hear(news: OutboxNews): void {
     for (const listener of this.listeners) listener(news);

@@ -2,7 +2,7 @@ import type { Transport } from "@connectrpc/connect";
 import { webLock } from "@muster/sdk/lock";
 import { Outbox, type OutboxNews } from "@muster/sdk/outbox";
 import { IdbOutboxStore } from "@muster/sdk/outbox-idb";
-import { Session } from "@muster/sdk/session";
+import { Session, type Tokens } from "@muster/sdk/session";
 import { webTransport, withIdempotencyKey, withSession } from "@muster/sdk/transport";
 import { send } from "./commands.ts";
 import { type DeviceRecord, type KitchenDb, openKitchenDb, tokenStore } from "./db.ts";
@@ -42,7 +42,10 @@ export async function openPlatform({ onEnded, transport = webTransport }: Platfo
       return tokensOf(tokens);
     },
     lock: webLock,
-    onEnded,
+    onEnded: () => {
+      void forgetTickets({ db });
+      onEnded();
+    },
   });
   const signed = transport([withIdempotencyKey, withSession(session)]);
   const outbox = await openOutbox(signed);
@@ -63,9 +66,23 @@ async function openOutbox(transport: Transport): Promise<Outbox> {
 
 export const pairedDevice = (db: KitchenDb): Promise<DeviceRecord | undefined> => db.get("device", "device");
 
-export async function unpair({ db, session }: Platform): Promise<void> {
-  await session.forget();
-  await db.clear("device");
+/** The screen was shut out: what guests ordered is no longer its business. Its bumps wait, in case it comes back. */
+export async function forgetTickets({ db }: Pick<Platform, "db">): Promise<void> {
   await db.clear("tickets");
   await db.clear("seen");
+}
+
+export async function unpair(platform: Platform): Promise<void> {
+  await platform.session.forget();
+  await platform.db.clear("device");
+  await forgetTickets(platform);
+  await platform.outbox.clear();
+}
+
+/** Takes what pairing gave. Bumps that were made at another location are not sent to this one. */
+export async function adopt(platform: Platform, device: DeviceRecord, tokens: Tokens): Promise<void> {
+  const before = await pairedDevice(platform.db);
+  if (before?.locationId !== device.locationId) await unpair(platform);
+  await platform.session.adopt(tokens);
+  await platform.db.put("device", device, "device");
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 import { useApp } from "../context.tsx";
 import type { DeviceRecord } from "../data/db.ts";
 import { type PairingStatus, pair } from "../data/pairing.ts";
+import { adopt } from "../data/platform.ts";
 import { ageText } from "../model/age.ts";
 
 /** Shows a code; somebody who may types it into their phone, and this screen is in. */
@@ -18,10 +19,7 @@ export default function Pair({ paired }: { paired(device: DeviceRecord): void })
       if (abort.signal.aborted) return;
       setStatus(next);
       if (next.state !== "paired") return;
-      void platform.session
-        .adopt(next.tokens)
-        .then(() => platform.db.put("device", next.device, "device"))
-        .then(() => paired(next.device));
+      void adopt(platform, next.device, next.tokens).then(() => paired(next.device));
     };
     void pair(platform.open, deviceLabel(), tell, abort.signal);
     return () => abort.abort();
