@@ -6,6 +6,8 @@ import type { SoundEngine } from "../sound/engine.ts";
 
 /** New tickets ring again until somebody touches the screen. */
 const REPEAT_MS = 8_000;
+/** Whoever works at the screen knows of the tickets on the next page: no need to ring on. */
+const AT_WORK_MS = 20_000;
 /** A screen that is cut off calls, and calls again. */
 const LOST_MS = 30_000;
 
@@ -17,7 +19,13 @@ export function useVoice(run: ShiftRun, sound: SoundEngine): void {
     let rang = performance.now();
     let called = Number.NEGATIVE_INFINITY;
     let wasFresh = false;
-    return onTick(() => {
+    let touched = Number.NEGATIVE_INFINITY;
+    const touch = () => {
+      touched = performance.now();
+    };
+    addEventListener("pointerdown", touch);
+    addEventListener("keydown", touch);
+    const stop = onTick(() => {
       const now = performance.now();
       const { view, unseen } = run.kitchen.store.get();
       let turned = false;
@@ -30,7 +38,7 @@ export function useVoice(run: ShiftRun, sound: SoundEngine): void {
       if (turned && !first) sound.play("late");
       first = false;
 
-      if (unseen.size === 0) rang = now;
+      if (unseen.size === 0 || now - touched < AT_WORK_MS) rang = now;
       else if (now - rang >= REPEAT_MS) {
         rang = now;
         sound.play("new");
@@ -46,5 +54,10 @@ export function useVoice(run: ShiftRun, sound: SoundEngine): void {
         called = Number.NEGATIVE_INFINITY;
       }
     });
+    return () => {
+      stop();
+      removeEventListener("pointerdown", touch);
+      removeEventListener("keydown", touch);
+    };
   }, [run, sound]);
 }

@@ -1,5 +1,5 @@
 import { lines, METRICS as M, type Measure } from "./metrics.ts";
-import { type Block, blocks, type Row } from "./rows.ts";
+import { type Block, blocks, type Row, TAP_WORDS } from "./rows.ts";
 import type { Card } from "./view.ts";
 
 export interface Cell {
@@ -162,8 +162,9 @@ function rowHeight(row: Row, cellWidth: number, unit: number, measure: Measure):
     case "note":
       return (count(row.text, M.noteSize, 600, 0.8) * M.noteLine * M.noteSize + 0.4) * unit;
     case "allergy": {
-      const button = row.open ? ` Tap when seen` : "";
-      const tall = (count(row.text + button, M.bandSize, 750, 2.35) * M.bandLine * M.bandSize + 2 * M.bandPadEm) * unit;
+      const words = (text: string) => count(text, M.bandSize, 750, 2.35);
+      const rows = words(row.text) + (row.open ? words(TAP_WORDS) : 0);
+      const tall = (rows * M.bandLine * M.bandSize + 2 * M.bandPadEm) * unit;
       return (row.open ? Math.max(M.bandTouchPx, tall) : tall) + BAND_FRAME_PX;
     }
     case "meta":

@@ -15,6 +15,9 @@ export type Row =
   | { kind: "meta"; item: TicketItem; text: string }
   | { kind: "held"; text: string };
 
+/** What an allergy asks for, on a line of its own. */
+export const TAP_WORDS = "Tap when seen";
+
 /** Rows that stay together as long as they fit: an item with all that belongs to it. */
 export interface Block {
   rows: Row[];

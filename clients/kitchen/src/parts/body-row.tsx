@@ -1,7 +1,7 @@
 import { Icon } from "@muster/ui/icons";
 import { PrepState } from "#gen/muster/orders/v1/order_pb";
 import type { AlsoAt, TicketItem } from "#gen/muster/orders/v1/ticket_pb";
-import { placeText, type Row } from "../model/rows.ts";
+import { placeText, type Row, TAP_WORDS } from "../model/rows.ts";
 
 export interface RowActs {
   strike(item: TicketItem): void;
@@ -40,7 +40,7 @@ export function BodyRow({ row, expo, acts }: { row: Row; expo: boolean; acts: Ro
             >
               <Icon name="allergy" />
               <span>
-                {row.text} <u>Tap when seen</u>
+                {row.text} <u>{TAP_WORDS}</u>
               </span>
             </button>
           ) : (
