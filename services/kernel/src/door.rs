@@ -223,7 +223,11 @@ impl Attempt<'_> {
         if let Some(records) = &self.records {
             unit.remember_in(records.clone());
         }
-        let outcome = handler(service, &mut unit, message).await;
+        let outcome = match handler(service, &mut unit, message).await {
+            // Refused ahead of its transaction: what was answered before goes before what would be answered now.
+            Err(error) if !unit.has_looked() => Err(unit.look_back().await.err().unwrap_or(error)),
+            outcome => outcome,
+        };
         if let Some(record) = unit.take_replay() {
             return Ok(record);
         }

@@ -27,6 +27,12 @@ pub struct UnitOfWork {
     events: Vec<NewEvent>,
     records: Option<Records>,
     replay: Option<Record>,
+    looked: bool,
+}
+
+/// Ends a handler whose request was answered before; it never reaches the caller.
+fn replay() -> Error {
+    Error::aborted("REPLAY", "this request was answered before")
 }
 
 impl UnitOfWork {
@@ -47,6 +53,7 @@ impl UnitOfWork {
             events: Vec::new(),
             records: None,
             replay: None,
+            looked: false,
         }
     }
 
@@ -106,11 +113,12 @@ impl UnitOfWork {
         if self.conn.is_none() {
             let conn = match (&self.records, self.writing) {
                 (Some(records), _) => {
+                    self.looked = true;
                     let (conn, found) = records.begin(&self.db, self.reach).await?;
                     if let Some(record) = found {
                         conn.rollback().await;
                         self.replay = Some(record);
-                        return Err(Error::aborted("REPLAY", "this request was answered before"));
+                        return Err(replay());
                     }
                     conn
                 }
@@ -120,6 +128,29 @@ impl UnitOfWork {
             self.conn = Some(conn);
         }
         self.conn.as_mut().ok_or_else(|| Error::internal("no connection"))
+    }
+
+    /// Looks for an answer given before to the same key, ahead of the transaction: for handlers that hash or count tries
+    /// before they begin it. Others need not ask, since [`conn`](Self::conn) does.
+    ///
+    /// # Errors
+    /// Whatever it answers goes straight up: the door gives the earlier answer, or `IDEMPOTENCY_MISMATCH`.
+    pub async fn look_back(&mut self) -> Result<(), Error> {
+        let Some(records) = &self.records else { return Ok(()) };
+        let mut conn = self.db.read(records.reach()).await?;
+        let found = records.find(&mut conn).await;
+        conn.rollback().await;
+        self.looked = true;
+        self.replay = found?;
+        match self.replay {
+            Some(_) => Err(replay()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether somebody has looked for an answer given before.
+    pub(crate) fn has_looked(&self) -> bool {
+        self.looked || self.records.is_none()
     }
 
     /// Adds an event. It is written when the unit commits.

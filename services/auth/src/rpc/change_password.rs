@@ -51,7 +51,8 @@ pub async fn handle(
 ///
 /// # Errors
 /// `WRONG_PASSWORD`, `TOO_MANY_TRIES`, `SIGN_IN_BUSY`; `SESSION_ENDED` if the caller may not act any more.
-pub(super) async fn prove(auth: &Auth, unit: &UnitOfWork, typed: &str) -> Result<Known, Error> {
+pub(super) async fn prove(auth: &Auth, unit: &mut UnitOfWork, typed: &str) -> Result<Known, Error> {
+    unit.look_back().await?;
     let (tenant, person_id) = (unit.tenant()?, acting::person_id(unit.caller())?);
     let found = known(auth, tenant, person_id)
         .await?

@@ -32,6 +32,7 @@ pub async fn start(
     request: &StartPairingRequest,
 ) -> Result<StartPairingResponse, Error> {
     let now = unit.now();
+    unit.look_back().await?;
     auth.guard.begin_pairing(unit.caller().address, now).await?;
     let secret = format!("{SECRET_PREFIX}{}", URL_SAFE_NO_PAD.encode(unit.world().random::<32>()));
     // Too few usable bytes come about once in a million draws of a million.

@@ -48,6 +48,7 @@ pub async fn create(
     request: &CreatePersonRequest,
 ) -> Result<CreatePersonResponse, Error> {
     let (tenant, now, id) = (unit.tenant()?, unit.now(), unit.new_id());
+    unit.look_back().await?;
     let hash = first_password(auth, unit, request).await?;
     let actor = acting::actor(unit, Permission::PeopleWrite).await?;
     let person = add(&actor, id.to_string(), request, now)?;

@@ -24,6 +24,7 @@ pub async fn handle(
     request: &SetPasswordRequest,
 ) -> Result<SetPasswordResponse, Error> {
     let (tenant, now, id) = (unit.tenant()?, unit.now(), id_of(&request.person_id)?);
+    unit.look_back().await?;
     // Asked once before hashing, so that a refusal tells nothing of people who are not the caller's, and once after.
     let caller = known(auth, tenant, acting::person_id(unit.caller())?)
         .await?

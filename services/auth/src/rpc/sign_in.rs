@@ -36,6 +36,7 @@ struct Proved {
 /// # Errors
 /// `SIGN_IN_REFUSED`, the same for every cause; `TOO_MANY_TRIES`; `SIGN_IN_BUSY`.
 pub async fn handle(auth: &Auth, unit: &mut UnitOfWork, request: &SignInRequest) -> Result<SignInResponse, Error> {
+    unit.look_back().await?;
     let proved = prove(auth, unit, request).await?;
     let (tenant_id, person_id) = (proved.tenant_id, proved.person_id);
     // The record of an answer to the same key belongs to nobody's tenant: first the transaction, then the tenant.
