@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+pub mod attack;
 pub mod binary;
 pub mod client;
 pub mod contract;

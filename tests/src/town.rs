@@ -222,6 +222,17 @@ impl Town {
         child.kill().await.expect("it is killed");
     }
 
+    /// Tells a process to stop, as an operator does, and waits until it has: how it ended, and after how long.
+    pub async fn terminate(&mut self, roles: &str) -> (std::process::ExitStatus, Duration) {
+        let mut child = self.processes.remove(roles).expect("a running process");
+        let id = child.id().expect("it runs").to_string();
+        let started = tokio::time::Instant::now();
+        let told = tokio::process::Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(told.expect("kill is there").success());
+        let ended = child.wait().await.expect("it ends");
+        (ended, started.elapsed())
+    }
+
     /// Kills every process at once and starts all of them again, on the same data.
     pub async fn restart(&mut self) {
         let running: Vec<String> = self.processes.keys().cloned().collect();
@@ -233,7 +244,10 @@ impl Town {
 
     /// One of the settings.
     pub fn setting(&self, name: &str) -> Option<&str> {
-        self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.settings
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The folder of its files.

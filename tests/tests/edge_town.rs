@@ -1,0 +1,188 @@
+//! The G items that need a whole town: deadlines that reach the database, many streams over one gateway, and the end.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use muster_kernel::db::Place;
+use muster_proto::orders::v1::{GetMenuRequest, GetMenuResponse, PlaceOrderResponse, WatchKitchenRequest};
+use muster_tests::attack::wire::{Client, message};
+use muster_tests::client::{Caller, reason};
+use muster_tests::stories::{two_burgers, watch};
+use muster_tests::town::{Shape, Town};
+use prost::Message;
+use sqlx::{Connection, PgConnection};
+use tonic::Code;
+
+const PLACE: &str = "/muster.orders.v1.OrderService/PlaceOrder";
+const GET_MENU: &str = "/muster.orders.v1.MenuService/GetMenu";
+
+fn kitchen(town: &Town) -> WatchKitchenRequest {
+    WatchKitchenRequest {
+        location_id: town.demo.location_id.clone(),
+        ..WatchKitchenRequest::default()
+    }
+}
+
+fn menu(town: &Town) -> GetMenuRequest {
+    GetMenuRequest {
+        location_id: town.demo.location_id.clone(),
+        ..GetMenuRequest::default()
+    }
+}
+
+/// A deadline of 300 ms ends the statement at the database, with nothing left behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_13_a_deadline_reaches_the_database() {
+    let town = Town::with_demo(Shape::Split).await;
+    let Place::Postgres { .. } = &town.places["orders"] else {
+        panic!("PostgreSQL")
+    };
+    // The owner sees every statement and may hold a table.
+    let owner = town.setting("MUSTER_DATABASE__OWNER_URL").unwrap().to_owned();
+    let mut holder = PgConnection::connect(&owner).await.unwrap();
+    let mut looker = PgConnection::connect(&owner).await.unwrap();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' \
+                   AND pid <> pg_backend_pid()";
+    let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;
+    let _: PlaceOrderResponse = waiter.call_once(PLACE, "before", two_burgers(&town)).await.unwrap();
+
+    let mut transaction = holder.begin().await.unwrap();
+    sqlx::query("LOCK TABLE orders.events IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    let started = tokio::time::Instant::now();
+    // A raw client: a decent one gives up by itself, and would not show what the gateway says.
+    let client = Client::connect(&town.gateway).await;
+    let mut request = Client::request(PLACE);
+    for (name, value) in [
+        ("authorization", format!("Bearer {}", waiter.token)),
+        ("grpc-timeout", "300m".to_owned()),
+    ] {
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    request.headers_mut().insert("idempotency-key", "late".parse().unwrap());
+    let call = client.call(request, message(&two_burgers(&town).encode_to_vec()));
+    let seen = async {
+        let mut seen = 0;
+        while started.elapsed() < Duration::from_millis(280) {
+            seen = seen.max(
+                sqlx::query_scalar::<_, i64>(waiting)
+                    .fetch_one(&mut looker)
+                    .await
+                    .unwrap(),
+            );
+        }
+        seen
+    };
+    let (answer, seen) = tokio::join!(call, seen);
+    let took = started.elapsed();
+    assert_eq!(answer.unwrap().grpc(), Some("4"), "DEADLINE_EXCEEDED");
+    assert!(seen > 0, "the statement did wait");
+    assert!(took < Duration::from_millis(600), "{took:?}");
+    let ended = async {
+        while sqlx::query_scalar::<_, i64>(waiting)
+            .fetch_one(&mut looker)
+            .await
+            .unwrap()
+            > 0
+        {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(4), ended).await;
+    let after = started.elapsed() - Duration::from_millis(300);
+    println!("G-13: answered {took:?} after the call; the statement had ended {after:?} after its deadline");
+    transaction.rollback().await.unwrap();
+    assert!(in_time.is_ok());
+    // The key was not used up: the same request is done now, once.
+    let done: PlaceOrderResponse = waiter.call_once(PLACE, "late", two_burgers(&town)).await.unwrap();
+    let again: PlaceOrderResponse = waiter.call_once(PLACE, "late", two_burgers(&town)).await.unwrap();
+    assert_eq!(done.order, again.order);
+}
+
+/// One gateway has one connection to a service, for everybody. Open screens must not use it up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_01_a_gateway_carries_more_than_one_connections_share() {
+    let town = Town::with_demo(Shape::Split).await;
+    let mut cook = Caller::sign_in(town.channel().await, "juniper", "kenji").await;
+    let mut screens = Vec::new();
+    for number in 1..=300 {
+        let mut screen = watch(&cook, kitchen(&town)).await.unwrap();
+        screen.next().await.unwrap().unwrap();
+        screens.push(screen);
+        if number % 100 == 0 {
+            // Each of the clients' own connections takes 128 at most.
+            cook.channel = town.channel().await;
+        }
+    }
+    let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;
+    let started = tokio::time::Instant::now();
+    let _: GetMenuResponse = waiter.call(GET_MENU, menu(&town)).await.unwrap();
+    println!(
+        "G-01: with {} open screens a call takes {:?}",
+        screens.len(),
+        started.elapsed()
+    );
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+/// Streams are told that the end is near, requests end, and the process with them, in good order.
+async fn drain(shape: Shape) {
+    let mut town = Town::with_demo(shape).await;
+    let cook = Caller::sign_in(town.channel().await, "juniper", "kenji").await;
+    let mut screen = watch(&cook, kitchen(&town)).await.unwrap();
+    let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;
+    let _: PlaceOrderResponse = waiter.call_once(PLACE, "before", two_burgers(&town)).await.unwrap();
+    // Somebody who never goes by themselves.
+    let idle = Client::connect(&town.gateway).await;
+    let (first, then) = match shape {
+        Shape::AllInOne => ("all", vec![]),
+        Shape::Split => ("orders", vec!["gateway", "auth"]),
+    };
+    let last = async {
+        loop {
+            match screen.next().await {
+                Some(Ok(_)) => {}
+                Some(Err(status)) => return status,
+                None => panic!("a stream ends with a word"),
+            }
+        }
+    };
+    let (last, (ended, took)) = tokio::join!(
+        tokio::time::timeout(Duration::from_secs(25), last),
+        town.terminate(first)
+    );
+    let status = last.expect("the stream ends");
+    println!(
+        "G-18: {shape:?}: {first} ended after {took:?} with {ended}; the stream with {:?}",
+        reason(&status)
+    );
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    assert_eq!(ended.code(), Some(0));
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    for roles in then {
+        let (ended, took) = town.terminate(roles).await;
+        println!("G-18: {shape:?}: {roles} ended after {took:?} with {ended}");
+        assert_eq!(ended.code(), Some(0));
+        assert!(took < Duration::from_secs(20), "{roles}: {took:?}");
+    }
+    drop(idle);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_18_a_town_in_one_process_stops_in_peace() {
+    drain(Shape::AllInOne).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_18_a_split_town_stops_in_peace() {
+    drain(Shape::Split).await;
+}
