@@ -22,5 +22,7 @@ mod lifetime;
 mod server;
 #[path = "edge_transport/sizes.rs"]
 mod sizes;
+#[path = "edge_transport/statuses.rs"]
+mod statuses;
 #[path = "edge_transport/streams.rs"]
 mod streams;
