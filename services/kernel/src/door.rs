@@ -223,11 +223,7 @@ impl Attempt<'_> {
         if let Some(records) = &self.records {
             unit.remember_in(records.clone());
         }
-        let outcome = match handler(service, &mut unit, message).await {
-            // Refused ahead of its transaction: what was answered before goes before what would be answered now.
-            Err(error) if !unit.has_looked() => Err(unit.look_back().await.err().unwrap_or(error)),
-            outcome => outcome,
-        };
+        let outcome = handler(service, &mut unit, message).await;
         if let Some(record) = unit.take_replay() {
             return Ok(record);
         }
@@ -256,6 +252,7 @@ impl Attempt<'_> {
                 unit.rollback().await;
                 match &self.records {
                     Some(records) if error.is_verdict() => self.remember_refusal(records, error).await,
+                    Some(records) if is_refusal(&error) => self.answered_meanwhile(records, error).await,
                     _ => Err(error),
                 }
             }
@@ -274,7 +271,16 @@ impl Attempt<'_> {
         found?.ok_or(error)
     }
 
-    /// A refusal is kept like an answer, in a transaction of its own since its work was undone.
+    /// What is refused now may have been done by the same request a moment ago, and that is why.
+    async fn answered_meanwhile(&self, records: &Records, error: Error) -> Result<Record, Error> {
+        let mut conn = self.door.db.read(records.reach()).await?;
+        let found = records.find(&mut conn).await;
+        conn.rollback().await;
+        found?.ok_or(error)
+    }
+
+    /// A refusal is kept like an answer, in a transaction of its own since its work was undone. An answer that was given
+    /// before stands: the handler may have refused ahead of its transaction, where nobody looked for one.
     async fn remember_refusal(&self, records: &Records, error: Error) -> Result<Record, Error> {
         if error.reason == "IDEMPOTENCY_MISMATCH" {
             return Err(error);
@@ -286,7 +292,11 @@ impl Attempt<'_> {
             message: status.message().to_owned(),
         };
         let row = records.row(&record)?;
-        let mut conn = self.door.db.write(records.reach()).await?;
+        let (mut conn, found) = records.begin(&self.door.db, records.reach()).await?;
+        if let Some(found) = found {
+            conn.rollback().await;
+            return Ok(found);
+        }
         match row.insert(&mut conn, self.door.world.now()).await {
             Ok(()) => conn.commit().await?,
             Err(fault) => {
@@ -296,6 +306,12 @@ impl Attempt<'_> {
         }
         Ok(record)
     }
+}
+
+/// An answer about who asks or about this moment. It is not kept: the same request may go well later.
+fn is_refusal(error: &Error) -> bool {
+    let about_the_moment = matches!(error.code, Code::Internal | Code::Unavailable | Code::DeadlineExceeded);
+    !about_the_moment && error.reason != "CONFLICT"
 }
 
 fn worth_another_try(error: &Error, tries: u32) -> bool {

@@ -27,7 +27,6 @@ pub struct UnitOfWork {
     events: Vec<NewEvent>,
     records: Option<Records>,
     replay: Option<Record>,
-    looked: bool,
 }
 
 /// Ends a handler whose request was answered before; it never reaches the caller.
@@ -53,7 +52,6 @@ impl UnitOfWork {
             events: Vec::new(),
             records: None,
             replay: None,
-            looked: false,
         }
     }
 
@@ -113,7 +111,6 @@ impl UnitOfWork {
         if self.conn.is_none() {
             let conn = match (&self.records, self.writing) {
                 (Some(records), _) => {
-                    self.looked = true;
                     let (conn, found) = records.begin(&self.db, self.reach).await?;
                     if let Some(record) = found {
                         conn.rollback().await;
@@ -140,17 +137,11 @@ impl UnitOfWork {
         let mut conn = self.db.read(records.reach()).await?;
         let found = records.find(&mut conn).await;
         conn.rollback().await;
-        self.looked = true;
         self.replay = found?;
         match self.replay {
             Some(_) => Err(replay()),
             None => Ok(()),
         }
-    }
-
-    /// Whether somebody has looked for an answer given before.
-    pub(crate) fn has_looked(&self) -> bool {
-        self.looked || self.records.is_none()
     }
 
     /// Adds an event. It is written when the unit commits.
