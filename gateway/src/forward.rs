@@ -95,6 +95,11 @@ impl Forward {
         }
     }
 
+    /// Counts a request that the gateway answers itself, by where it comes from.
+    pub(crate) fn count(&self, request: &Request<Body>) -> Result<(), Error> {
+        self.limits.address(client_address(request, self.trusted_hops), false)
+    }
+
     fn admit(&self, request: &Request<Body>) -> Result<Admitted, Error> {
         let path = request.uri().path();
         let public = muster_proto::rule(path).is_some_and(|rule| rule.public);

@@ -104,7 +104,11 @@ impl Gateway {
     /// A call in gRPC's own form, whatever form it came in.
     async fn call(self, request: Request<Body>) -> Response<Body> {
         match own::is_own(request.uri().path()) {
-            true => self.own.call(request).await,
+            // Health and reflection are bounded by address as everything else is (G-12).
+            true => match self.forward.count(&request) {
+                Ok(()) => self.own.call(request).await,
+                Err(error) => error.to_status().into_http(),
+            },
             false => self.forward.call(request).await,
         }
     }

@@ -109,3 +109,51 @@ fn keyed<K: std::hash::Hash + Eq + Clone>(per_second: u32, burst: u32) -> Keyed<
     let least = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
     RateLimiter::dashmap(Quota::per_second(least(per_second)).allow_burst(least(burst)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use muster_kernel::config::Config;
+
+    use super::*;
+
+    /// Bytes of memory that this process has in use.
+    fn resident() -> usize {
+        let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+        text.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096
+    }
+
+    /// G-12: an attacker with a million addresses takes no more memory than we have.
+    #[tokio::test]
+    async fn a_million_callers_are_remembered_cheaply_and_forgotten() {
+        let settings = Config::load(None).unwrap().gateway;
+        let limits = Limits::new(&settings, None);
+        let before = resident();
+        for number in 0..1_000_000_u32 {
+            limits.address(IpAddr::V4(Ipv4Addr::from_bits(number)), true).unwrap();
+        }
+        let grown = resident().saturating_sub(before);
+        println!(
+            "G-12: a million addresses, counted twice each, take {} MiB",
+            grown >> 20
+        );
+        assert!(grown < 200 << 20);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        limits.0.addresses.retain_recent();
+        assert_eq!(limits.0.addresses.len(), 0, "who has been quiet is forgotten");
+    }
+
+    #[tokio::test]
+    async fn a_home_network_is_one_client() {
+        let mut settings = Config::load(None).unwrap().gateway;
+        (settings.address_per_second, settings.address_burst) = (1, 3);
+        let limits = Limits::new(&settings, None);
+        let come = |text: &str| limits.address(text.parse().unwrap(), false);
+        for last in 1..=3 {
+            come(&format!("2001:db8:1:2:{last}::1")).unwrap();
+        }
+        assert_eq!(come("2001:db8:1:2:ffff::9").unwrap_err().reason, "RATE_LIMITED");
+        come("2001:db8:1:3::1").unwrap();
+    }
+}
