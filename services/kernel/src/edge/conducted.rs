@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -67,10 +68,12 @@ where
                 return Ok(response);
             }
             let conduct = Arc::clone(stay.conduct());
-            let mut request = request.map(|body| Body::new(Paced::new(body, conduct)));
+            let answered = Arc::new(AtomicBool::new(false));
+            let mut request = request.map(|body| Body::new(Paced::new(body, conduct, Arc::clone(&answered))));
             request.extensions_mut().insert(peer);
             poll_fn(|context| inner.poll_ready(context)).await?;
             let response = inner.call(request).await?;
+            answered.store(true, Ordering::Relaxed);
             Ok(response.map(|body| Body::new(Staying { inner: body, stay })))
         })
     }
@@ -86,20 +89,23 @@ fn header_bytes<B>(request: &Request<B>) -> u64 {
     (headers + path) as u64 + 128
 }
 
-/// A request's body that must come at a decent pace (G-03). Only the time that somebody waits for it counts.
+/// A request's body that must come at a decent pace (G-03). Only the time that somebody waits for it counts, and only until
+/// the answer begins: whoever talks in both directions, as tools do with reflection, may be silent in between.
 struct Paced {
     inner: Incoming,
     conduct: Arc<Conduct>,
+    answered: Arc<AtomicBool>,
     bytes: u64,
     waited: Duration,
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 impl Paced {
-    fn new(inner: Incoming, conduct: Arc<Conduct>) -> Self {
+    fn new(inner: Incoming, conduct: Arc<Conduct>, answered: Arc<AtomicBool>) -> Self {
         Self {
             inner,
             conduct,
+            answered,
             bytes: 0,
             waited: Duration::ZERO,
             waiting: None,
@@ -131,6 +137,10 @@ impl HttpBody for Paced {
                     self.conduct.justify(came + FRAME);
                 }
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Poll::Pending if self.answered.load(Ordering::Relaxed) => {
+                self.waiting = None;
+                Poll::Pending
             }
             Poll::Pending => {
                 let patience = self.patience();
