@@ -74,6 +74,28 @@ async fn g_03_the_bare_stack_keeps_them() {
     }
 }
 
+/// Half a handshake is no better than half a request, and who does not speak TLS is not spoken to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_03_half_a_handshake_is_closed() {
+    let server = Server::start_tls(short()).await;
+    // A record of 512 bytes is announced: a ClientHello of TLS 1.2 or 1.3, of which this much comes.
+    let hello = [&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &[7; 64]].concat();
+    for (form, bytes) in [
+        ("half a ClientHello", hello),
+        ("a record's head", vec![0x16, 3, 1]),
+        ("HTTP/1.1 in plain text", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec()),
+        ("HTTP/2 in plain text", crate::wire::hello()),
+    ] {
+        let closed = closed_within(&mut say(&server.address, &bytes).await, Duration::from_secs(2)).await;
+        println!("G-03: {form}: {closed:?}, of 0.5 s (5 s with the default)");
+        assert!(
+            closed.is_some_and(|took| took < Duration::from_millis(900)),
+            "{form}: {closed:?}"
+        );
+    }
+    assert_eq!(server.started(), 0);
+}
+
 /// A byte now and then does not keep a connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g_03_a_trickle_is_not_enough() {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use muster_kernel::edge::{self, Limits};
+use muster_kernel::clock::World;
+use muster_kernel::edge::{self, Limits, ReloadingTls};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,32 @@ impl Drop for Running {
 
 impl Server {
     pub async fn start(limits: Limits) -> Self {
+        Self::start_with(limits, None).await
+    }
+
+    /// Behind TLS, with a certificate of the test's own.
+    pub async fn start_tls(limits: Limits) -> Self {
+        let folder = std::env::temp_dir().join(format!("muster-tls-{}", World::system().new_id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
+        let made = std::process::Command::new("openssl")
+            .args(
+                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+                    .split(' '),
+            )
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .expect("openssl is there");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let tls = ReloadingTls::from_files(certificate, key).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        Self::start_with(limits, Some(tls)).await
+    }
+
+    async fn start_with(limits: Limits, tls: Option<ReloadingTls>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (counts, stop) = (Arc::<Counts>::default(), CancellationToken::new());
@@ -59,7 +86,7 @@ impl Server {
                 Ok::<_, Infallible>(response)
             }
         });
-        let task = tokio::spawn(edge::serve(listener, service, limits, None, stop.clone()));
+        let task = tokio::spawn(edge::serve(listener, service, limits, tls, stop.clone()));
         Self {
             address,
             counts,
