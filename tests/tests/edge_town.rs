@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use muster_kernel::db::Place;
 use muster_proto::orders::v1::{GetMenuRequest, GetMenuResponse, PlaceOrderResponse, WatchKitchenRequest};
-use muster_tests::attack::wire::{Client, message};
+use muster_tests::attack::wire::{Client, ask, message};
 use muster_tests::client::{Caller, reason};
 use muster_tests::stories::{two_burgers, watch};
 use muster_tests::town::{Shape, Town};
@@ -141,6 +141,7 @@ async fn drain(shape: Shape) {
     let mut screen = watch(&cook, kitchen(&town)).await.unwrap();
     let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;
     let _: PlaceOrderResponse = waiter.call_once(PLACE, "before", two_burgers(&town)).await.unwrap();
+    let in_time = menu(&town);
     // Somebody who never goes by themselves.
     let idle = Client::connect(&town.gateway).await;
     let (first, then) = match shape {
@@ -156,10 +157,24 @@ async fn drain(shape: Shape) {
             }
         }
     };
-    let (last, (ended, took)) = tokio::join!(
-        tokio::time::timeout(Duration::from_secs(25), last),
-        town.terminate(first)
-    );
+    // First it says that it is not ready, and still answers, so that balancers look elsewhere.
+    let gateway = town.gateway.clone();
+    let lame = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let ready = ask(
+            &gateway,
+            b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        )
+        .await;
+        let call = waiter.call::<_, GetMenuResponse>(GET_MENU, in_time).await;
+        (ready.lines().next().unwrap_or_default().to_owned(), call.is_ok())
+    };
+    let last = tokio::time::timeout(Duration::from_secs(25), last);
+    let (last, (ended, took), (ready, answered)) = tokio::join!(last, town.terminate(first), lame);
+    if shape == Shape::AllInOne {
+        assert_eq!(ready, "HTTP/1.1 503 Service Unavailable");
+    }
+    assert!(answered, "requests are answered until the end begins");
     let status = last.expect("the stream ends");
     println!(
         "G-18: {shape:?}: {first} ended after {took:?} with {ended}; the stream with {:?}",
