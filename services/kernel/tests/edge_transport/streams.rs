@@ -59,6 +59,21 @@ async fn g_01_who_respects_the_limit_gets_everything() {
     assert!(server.most() <= 128);
 }
 
+/// A gateway's one connection is everybody's: neither one share of streams nor the resets of some may end it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_01_the_connection_of_a_gateway_has_room_for_everybody() {
+    let limits = Limits {
+        connections_per_address: usize::MAX,
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
+    let socket = say(&server.address, &requests("/hold", MANY)).await;
+    eventually(|| server.running() == MANY as usize).await;
+    drop(socket);
+    eventually(|| server.running() == 0).await;
+    assert_eq!(patient(&server, 600).await, 600);
+}
+
 /// Both frames of a request at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g_02_requests_taken_back_at_once_end_the_connection() {
@@ -84,6 +99,7 @@ async fn g_02_requests_taken_back_at_once_end_the_connection() {
 
 /// The patient form: each request is taken back only once its handler runs. Answers how many there were.
 async fn patient(server: &Server, most: usize) -> usize {
+    let already = server.started();
     let client = Client::connect(&server.address).await;
     for count in 0..most {
         let Ok(mut requests) = client.requests.clone().ready().await else {
@@ -93,7 +109,11 @@ async fn patient(server: &Server, most: usize) -> usize {
             return count;
         };
         let before = std::time::Duration::from_millis(200);
-        let _ = tokio::time::timeout(before, eventually(|| server.started() > count || client.is_over())).await;
+        let _ = tokio::time::timeout(
+            before,
+            eventually(|| server.started() > already + count || client.is_over()),
+        )
+        .await;
         stream.send_reset(h2::Reason::CANCEL);
         drop(response);
         if client.is_over() {
