@@ -5,7 +5,6 @@ import { expect, type Page, test } from "@playwright/test";
 import { appUrl, type Dish, dishes, Manager } from "./real.ts";
 
 const upstream = process.env.MUSTER_URL ?? "";
-test.skip(upstream === "", "set MUSTER_URL to a running `muster dev`");
 test.describe.configure({ mode: "serial" });
 
 let manager: Manager;
@@ -14,6 +13,7 @@ let menu: Map<string, Dish[]>;
 let app: Awaited<ReturnType<typeof appUrl>>;
 
 test.beforeAll(async () => {
+  if (upstream === "") throw new Error("set MUSTER_URL to a running `muster dev`, or run through scripts/with-demo");
   manager = new Manager(upstream);
   await manager.signIn();
   const { locations } = await manager.directory.listLocations({});
