@@ -126,7 +126,7 @@ async fn orders(name: &str, town: &Town) {
         "  through the gateway, one restaurant",
         town,
         &owner,
-        &[town.demo.location_id.clone()],
+        std::slice::from_ref(&town.demo.location_id),
     )
     .await;
     let bare = bare_rows(town).await;
@@ -198,7 +198,14 @@ async fn place_at(name: &str, town: &Town, waiter: &Caller, locations: &[String]
             times
         }
     });
-    report(name, join_all(work.map(tokio::spawn)).await.into_iter().flat_map(Result::unwrap).collect())
+    report(
+        name,
+        join_all(work.map(tokio::spawn))
+            .await
+            .into_iter()
+            .flat_map(Result::unwrap)
+            .collect(),
+    )
 }
 
 /// The rows that an order leaves (the order, its event, its idempotency record), each its own statement, in one transaction.

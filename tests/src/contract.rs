@@ -12,7 +12,9 @@ static POOL: LazyLock<DescriptorPool> =
 /// Every method of the contract.
 pub fn methods() -> impl Iterator<Item = MethodDescriptor> {
     let services: Vec<_> = POOL.services().collect();
-    services.into_iter().flat_map(|service| service.methods().collect::<Vec<_>>())
+    services
+        .into_iter()
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
 }
 
 /// `/package.Service/Method`.
@@ -27,12 +29,18 @@ pub fn rule_of(path: &str) -> &'static Rule {
 
 /// The role that serves a method. Every role serves the log; auth is asked for it.
 pub fn role_of(path: &str) -> &'static str {
-    if path.starts_with("/muster.orders.") { "orders" } else { "auth" }
+    if path.starts_with("/muster.orders.") {
+        "orders"
+    } else {
+        "auth"
+    }
 }
 
 /// A request as data.
 pub fn decode(path: &str, body: &[u8]) -> DynamicMessage {
-    let method = methods().find(|method| path_of(method) == path).expect("a method of the contract");
+    let method = methods()
+        .find(|method| path_of(method) == path)
+        .expect("a method of the contract");
     DynamicMessage::decode(method.input(), body).expect("a request of the method")
 }
 
@@ -94,7 +102,9 @@ fn leaf(value: &Value, at: &mut Place, found: &mut Vec<(Place, String)>) {
 /// The message with another value at a place.
 pub fn with(message: &DynamicMessage, place: &[(FieldDescriptor, Option<usize>)], value: Value) -> DynamicMessage {
     let mut message = message.clone();
-    let [(field, index), rest @ ..] = place else { return message };
+    let [(field, index), rest @ ..] = place else {
+        return message;
+    };
     let slot = message.get_field_mut(field);
     let slot = match (slot, index) {
         (Value::List(values), Some(index)) => values.get_mut(*index).expect("a place that is there"),
@@ -132,7 +142,10 @@ pub fn variations(message: &DynamicMessage) -> Vec<(String, DynamicMessage)> {
 }
 
 fn named(field: &FieldDescriptor, value: Option<Value>) -> Vec<(String, Value)> {
-    value.into_iter().map(|value| (field.name().to_owned(), value)).collect()
+    value
+        .into_iter()
+        .map(|value| (field.name().to_owned(), value))
+        .collect()
 }
 
 fn other_list(field: &FieldDescriptor, value: Value) -> Option<Value> {
@@ -149,7 +162,12 @@ fn other(field: &FieldDescriptor, value: Value) -> Option<Value> {
         Value::I64(number) => Value::I64(number + 1),
         Value::EnumNumber(number) => {
             let Kind::Enum(known) = field.kind() else { return None };
-            Value::EnumNumber(known.values().map(|value| value.number()).find(|other| *other != number && *other != 0)?)
+            Value::EnumNumber(
+                known
+                    .values()
+                    .map(|value| value.number())
+                    .find(|other| *other != number && *other != 0)?,
+            )
         }
         Value::String(text) => Value::String(match uuid::Uuid::parse_str(&text) {
             Ok(id) => uuid::Uuid::from_u128(id.as_u128() ^ 1).to_string(),

@@ -26,11 +26,20 @@ impl Forge {
     /// If the database does not open.
     pub async fn open(town: &Town) -> anyhow::Result<Self> {
         let secret = |name: &str| -> anyhow::Result<String> {
-            let setting = town.setting(&format!("MUSTER_SECRETS__{name}_FILE")).context("a secret's file")?;
+            let setting = town
+                .setting(&format!("MUSTER_SECRETS__{name}_FILE"))
+                .context("a secret's file")?;
             Ok(std::fs::read_to_string(setting)?)
         };
-        let mut file = format!("mode = 'production'\ndata_dir = '{}'\n", town.setting("MUSTER_DATA_DIR").unwrap_or_default());
-        file += &format!("[secrets]\ncluster = '{}'\nmaster = '{}'\n", secret("CLUSTER")?, secret("MASTER")?);
+        let mut file = format!(
+            "mode = 'production'\ndata_dir = '{}'\n",
+            town.setting("MUSTER_DATA_DIR").unwrap_or_default()
+        );
+        file += &format!(
+            "[secrets]\ncluster = '{}'\nmaster = '{}'\n",
+            secret("CLUSTER")?,
+            secret("MASTER")?
+        );
         if let Some(url) = town.setting("MUSTER_DATABASE__URL") {
             file += &format!("[database]\nengine = 'postgres'\nconnections = 2\nurl = '{url}'\n");
         }
@@ -39,7 +48,10 @@ impl Forge {
         let config = Config::load(Some(&path))?;
         let deps = service_deps(&config, Role::Auth).await?;
         let services = ServiceKey::new(&MasterKey::from_secret(&secret("CLUSTER")?), World::system());
-        Ok(Self { keys: KeyRing::open(&deps).await?, services })
+        Ok(Self {
+            keys: KeyRing::open(&deps).await?,
+            services,
+        })
     }
 
     /// The same token with other claims, signed as auth would.

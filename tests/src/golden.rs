@@ -12,8 +12,18 @@ pub fn compare(file: &str, actual: &str) {
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
     let known: Vec<&str> = golden.lines().collect();
     let now: Vec<&str> = actual.lines().collect();
-    let gone = known.iter().filter(|line| !now.contains(line)).map(|line| format!("- {line}"));
-    let new = now.iter().filter(|line| !known.contains(line)).map(|line| format!("+ {line}"));
+    let gone = known
+        .iter()
+        .filter(|line| !now.contains(line))
+        .map(|line| format!("- {line}"));
+    let new = now
+        .iter()
+        .filter(|line| !known.contains(line))
+        .map(|line| format!("+ {line}"));
     let difference: Vec<String> = gone.chain(new).collect();
-    assert!(golden == actual, "{file} differs; look at it, then bless it with BLESS=1:\n{}", difference.join("\n"));
+    assert!(
+        golden == actual,
+        "{file} differs; look at it, then bless it with BLESS=1:\n{}",
+        difference.join("\n")
+    );
 }

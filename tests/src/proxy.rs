@@ -38,7 +38,12 @@ impl Wire {
         });
         let channel = Endpoint::from_shared(format!("http://{here}")).expect("an address");
         let channel = channel.connect().await.expect("the wire stands");
-        Self { channel, swallowing, swallowed, cut }
+        Self {
+            channel,
+            swallowing,
+            swallowed,
+            cut,
+        }
     }
 
     /// From now on nothing comes back.
@@ -49,7 +54,10 @@ impl Wire {
     /// Waits until an answer was swallowed, then cuts the wire.
     pub async fn cut_after_answer(mut self) {
         let answered = tokio::time::timeout(Duration::from_secs(10), self.swallowed.wait_for(|seen| *seen)).await;
-        assert!(answered.is_ok_and(|seen| seen.is_ok()), "no answer came that could be lost");
+        assert!(
+            answered.is_ok_and(|seen| seen.is_ok()),
+            "no answer came that could be lost"
+        );
         let _ = self.cut.send(true);
     }
 }

@@ -33,7 +33,10 @@ impl Raw {
     /// The stable reason of a refusal; empty where there is none.
     pub fn reason(&self) -> String {
         let status = Status::with_details(self.code, "", self.details.clone().into());
-        status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+        status
+            .get_details_error_info()
+            .map(|info| info.reason)
+            .unwrap_or_default()
     }
 
     /// Decodes a good answer.
@@ -50,7 +53,11 @@ impl Raw {
             message: self.message.replace(id, name),
             details: swap(&self.details),
             body: swap(&self.body),
-            metadata: self.metadata.iter().map(|(key, value)| (key.clone(), swap(value))).collect(),
+            metadata: self
+                .metadata
+                .iter()
+                .map(|(key, value)| (key.clone(), swap(value)))
+                .collect(),
             ..self.clone()
         }
     }
@@ -91,7 +98,9 @@ impl Caller {
             request.metadata_mut().insert("authorization", value);
         }
         for (name, value) in metadata {
-            request.metadata_mut().append(*name, value.parse().expect("metadata is ASCII"));
+            request
+                .metadata_mut()
+                .append(*name, value.parse().expect("metadata is ASCII"));
         }
         match self.send(path, request).await {
             Ok((body, metadata)) => Raw {
@@ -125,7 +134,10 @@ impl Caller {
 
     async fn send(&self, path: &str, request: Request<Vec<u8>>) -> Result<(Vec<u8>, MetadataMap), Status> {
         let mut client = Grpc::new(self.channel.clone());
-        client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        client
+            .ready()
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
         let at = PathAndQuery::try_from(path).expect("a path");
         if rule_of(path).streaming {
             let response = client.server_streaming(request, at, BytesCodec).await?;
@@ -144,7 +156,8 @@ fn kept(metadata: &MetadataMap) -> BTreeMap<String, Vec<u8>> {
         KeyAndValueRef::Ascii(key, value) => (key.as_str().to_owned(), value.as_bytes().to_vec()),
         KeyAndValueRef::Binary(key, value) => (key.as_str().to_owned(), value.as_encoded_bytes().to_vec()),
     });
-    all.filter(|(key, _)| !matches!(key.as_str(), "x-request-id" | "date")).collect()
+    all.filter(|(key, _)| !matches!(key.as_str(), "x-request-id" | "date"))
+        .collect()
 }
 
 /// Passes messages on as they are.

@@ -1,5 +1,11 @@
 //! Every method has a rule, the rules are reviewed text, and every role may do some things and not others (Z-01).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::collections::BTreeSet;
 
@@ -22,7 +28,11 @@ fn every_method_of_the_contract_has_a_rule_and_a_line() {
     assert_eq!(of_contract, of_rules);
     assert!(of_rules.len() > 60, "{} methods", of_rules.len());
     let text = muster_proto::permissions_text();
-    let named: Vec<String> = text.lines().filter_map(|line| line.split(' ').next()).map(|path| format!("/{path}")).collect();
+    let named: Vec<String> = text
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(|path| format!("/{path}"))
+        .collect();
     assert!(named.is_sorted());
     assert_eq!(named.into_iter().collect::<BTreeSet<_>>(), of_rules);
 }
@@ -39,7 +49,8 @@ fn every_role_may_do_some_things_and_not_others() {
         ("screen", device_permissions(DeviceKind::KitchenScreen)),
     ];
     for (name, rights) in holders {
-        let allowed = |rule: &&muster_proto::Rule| rule.permissions.iter().any(|right| rights.contains(&(*right as i32)));
+        let allowed =
+            |rule: &&muster_proto::Rule| rule.permissions.iter().any(|right| rights.contains(&(*right as i32)));
         let closed: Vec<_> = RULES.iter().filter(|rule| !rule.public).collect();
         let allows = closed.iter().copied().filter(|rule| allowed(rule)).count();
         assert!(allows > 0, "{name} may do nothing");
@@ -52,7 +63,10 @@ fn every_role_may_do_some_things_and_not_others() {
 #[test]
 fn nobody_who_signs_in_holds_what_is_for_services() {
     for role in [Role::Owner, Role::Admin, Role::Manager, Role::Staff, Role::Kitchen] {
-        assert!(!role_permissions(role).contains(&(Permission::PlatformFollow as i32)), "{role:?}");
+        assert!(
+            !role_permissions(role).contains(&(Permission::PlatformFollow as i32)),
+            "{role:?}"
+        );
     }
     for rule in RULES {
         let for_services = rule.permissions.contains(&Permission::PlatformFollow);

@@ -1,5 +1,11 @@
 //! What an operator sees of a request: one trace across gateway and service, metrics by method, logs without secrets.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,7 +38,10 @@ impl TraceService for Collector {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         for resource in request.into_inner().resource_spans {
-            let attributes = resource.resource.map(|resource| resource.attributes).unwrap_or_default();
+            let attributes = resource
+                .resource
+                .map(|resource| resource.attributes)
+                .unwrap_or_default();
             let process = attributes.into_iter().find(|attribute| attribute.key == "process");
             let process = match process.and_then(|attribute| attribute.value?.value) {
                 Some(Value::StringValue(name)) => name,
@@ -75,14 +84,23 @@ async fn one_request_is_one_trace_and_one_line_and_no_secret() {
     ];
     let town = Town::with_settings(Shape::Split, &settings).await;
     let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;
-    let (placed, metadata) =
-        waiter.call_with::<_, PlaceOrderResponse>(PLACE, two_burgers(&town), &[("idempotency-key", "traced")]).await.unwrap();
+    let (placed, metadata) = waiter
+        .call_with::<_, PlaceOrderResponse>(PLACE, two_burgers(&town), &[("idempotency-key", "traced")])
+        .await
+        .unwrap();
     let order = placed.order.unwrap();
     let request_id = metadata.get("x-request-id").unwrap().to_str().unwrap().to_owned();
 
     let spans = tokio::time::timeout(Duration::from_secs(20), async {
         loop {
-            let spans: Vec<Span> = collector.0.lock().unwrap().iter().filter(|span| span.1 == PLACE).cloned().collect();
+            let spans: Vec<Span> = collector
+                .0
+                .lock()
+                .unwrap()
+                .iter()
+                .filter(|span| span.1 == PLACE)
+                .cloned()
+                .collect();
             if spans.len() >= 2 {
                 return spans;
             }
@@ -90,19 +108,34 @@ async fn one_request_is_one_trace_and_one_line_and_no_secret() {
         }
     });
     let spans = spans.await.expect("both processes send their spans");
-    let of = |process: &str| spans.iter().find(|span| span.0 == process).unwrap_or_else(|| panic!("{process}: {spans:?}"));
+    let of = |process: &str| {
+        spans
+            .iter()
+            .find(|span| span.0 == process)
+            .unwrap_or_else(|| panic!("{process}: {spans:?}"))
+    };
     let (gateway, orders) = (of("gateway"), of("orders"));
     assert_eq!(gateway.2, orders.2, "one trace");
-    assert!(gateway.3.is_empty() && !orders.3.is_empty(), "the gateway's span is the parent");
+    assert!(
+        gateway.3.is_empty() && !orders.3.is_empty(),
+        "the gateway's span is the parent"
+    );
 
     let host = town.gateway.split(':').next().unwrap();
     let metrics = page(&format!("{host}:9091"), "/metrics").await;
-    let counted = metrics.lines().find(|line| line.starts_with("muster_rpc_total") && line.contains(PLACE));
-    assert!(counted.is_some_and(|line| line.contains("code=\"Ok\"") && line.ends_with(" 1")), "{counted:?}");
+    let counted = metrics
+        .lines()
+        .find(|line| line.starts_with("muster_rpc_total") && line.contains(PLACE));
+    assert!(
+        counted.is_some_and(|line| line.contains("code=\"Ok\"") && line.ends_with(" 1")),
+        "{counted:?}"
+    );
     assert!(metrics.contains("muster_rpc_seconds_bucket"));
 
     let logs = town.logs();
-    let lines = logs.lines().filter(|line| line.contains(&request_id) && line.contains("answered"));
+    let lines = logs
+        .lines()
+        .filter(|line| line.contains(&request_id) && line.contains("answered"));
     assert_eq!(lines.count(), 2, "one line at the gateway and one at orders");
     for line in logs.lines().filter(|line| line.starts_with('{')) {
         serde_json::from_str::<serde_json::Value>(line).expect("every line is JSON");

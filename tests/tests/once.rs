@@ -4,7 +4,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    missing_docs
+    clippy::print_stdout,
+    missing_docs,
+    reason = "tests fail by panicking, and tell how much they asked"
 )]
 
 use std::sync::Arc;
@@ -70,6 +72,16 @@ impl Faults {
     fn none(self) {
         assert!(self.0.is_empty(), "{} faults:\n{}", self.0.len(), self.0.join("\n"));
     }
+}
+
+/// What the town says of faults of its own.
+fn broken(town: &Town) -> String {
+    let logs = town.logs();
+    let faults: Vec<&str> = logs
+        .lines()
+        .filter(|line| line.contains("ERROR") || line.contains("WARN"))
+        .collect();
+    faults.join("\n")
 }
 
 fn show(answer: &Raw) -> String {
@@ -339,5 +351,7 @@ both_shapes!(a_caller_who_hangs_up_may_ask_again, async |town: Town| {
             format!("{method}: hung up and asked again, it wrote {wrote:?}, not {alone:?}")
         });
     }
+    let well = faults.0.is_empty();
+    faults.check(well, || broken(&world.town));
     faults.none();
 });

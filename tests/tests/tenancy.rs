@@ -1,6 +1,14 @@
 //! What the caller may not see looks like nothing: every id of every request, replaced by another tenant's, by another
 //! location's, and by one of nothing, must be answered with the same bytes (Z-03, Z-07).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "tests fail by panicking, and tell how much they asked"
+)]
 
 use std::collections::BTreeSet;
 
@@ -52,8 +60,17 @@ const FILTERS: [&str; 11] = [
 /// Requests with the ids that the smallest ones leave out. Those that clients make are taken already, so these requests
 /// are good only with another id in place.
 fn with_more_ids(things: &Things) -> Vec<Case> {
-    let case = |method: &str, body: Vec<u8>| Case { method: format!("/muster.{method}"), object: "", body };
-    let line = |id: &str| NewItem { id: id.to_owned(), menu_item_id: things.burger.clone(), quantity: 3, ..NewItem::default() };
+    let case = |method: &str, body: Vec<u8>| Case {
+        method: format!("/muster.{method}"),
+        object: "",
+        body,
+    };
+    let line = |id: &str| NewItem {
+        id: id.to_owned(),
+        menu_item_id: things.burger.clone(),
+        quantity: 3,
+        ..NewItem::default()
+    };
     let place = PlaceOrderRequest {
         order_id: things.order.clone(),
         location_id: things.location.clone(),
@@ -61,14 +78,21 @@ fn with_more_ids(things: &Things) -> Vec<Case> {
         items: vec![line(&things.plain)],
         ..PlaceOrderRequest::default()
     };
-    let add = AddItemsRequest { order_id: things.order.clone(), items: vec![line(&things.plain)], validate_only: false };
+    let add = AddItemsRequest {
+        order_id: things.order.clone(),
+        items: vec![line(&things.plain)],
+        validate_only: false,
+    };
     let change = ChangeItemRequest {
         order_id: things.order.clone(),
         item_id: things.plain.clone(),
         item: Some(line(&things.done)),
         ..ChangeItemRequest::default()
     };
-    let part = ItemQuantity { item_id: things.plain.clone(), quantity: 1 };
+    let part = ItemQuantity {
+        item_id: things.plain.clone(),
+        quantity: 1,
+    };
     let split = MoveItemsRequest {
         order_id: things.order.clone(),
         items: vec![part],
@@ -83,11 +107,16 @@ fn with_more_ids(things: &Things) -> Vec<Case> {
         station_ids: vec![things.fry.clone()],
         ..RoutingRule::default()
     };
-    let rule = PutRoutingRuleRequest { rule: Some(rule), ..PutRoutingRuleRequest::default() };
+    let rule = PutRoutingRuleRequest {
+        rule: Some(rule),
+        ..PutRoutingRuleRequest::default()
+    };
     let person = UpdatePersonRequest {
         person_id: things.person.clone(),
         location_ids: vec![things.location.clone()],
-        update_mask: Some(prost_types::FieldMask { paths: vec!["location_ids".to_owned()] }),
+        update_mask: Some(prost_types::FieldMask {
+            paths: vec!["location_ids".to_owned()],
+        }),
         ..UpdatePersonRequest::default()
     };
     vec![
@@ -114,7 +143,9 @@ fn collect(message: &MessageDescriptor, prefix: String, names: &mut BTreeSet<Str
         let name = format!("{prefix}{}", field.name());
         match field.kind() {
             Kind::Message(inner) if inner.full_name().starts_with("muster.") => collect(&inner, name + ".", names),
-            Kind::String if ["id", "ids"].contains(&field.name().rsplit('_').next().unwrap()) => drop(names.insert(name)),
+            Kind::String if ["id", "ids"].contains(&field.name().rsplit('_').next().unwrap()) => {
+                names.insert(name);
+            }
             _ => {}
         }
     }
@@ -140,11 +171,20 @@ fn swaps(case: &Case, things: &Things) -> Vec<Swap> {
 }
 
 fn id_in<'t>(things: &'t Things, kind: &str) -> &'t str {
-    things.ids().iter().find(|(known, _)| *known == kind).expect("a kind of thing").1
+    things
+        .ids()
+        .iter()
+        .find(|(known, _)| *known == kind)
+        .expect("a kind of thing")
+        .1
 }
 
 async fn ask(caller: &Caller, case: &Case, swap: &Swap, id: &str) -> Raw {
-    let message = with(&decode(&case.method, &case.body), &swap.place, Value::String(id.to_owned()));
+    let message = with(
+        &decode(&case.method, &case.body),
+        &swap.place,
+        Value::String(id.to_owned()),
+    );
     let body = dry_run(&case.method, &message.encode_to_vec());
     caller.patiently(&case.method, &body, &[]).await.anonymised(id, "<id>")
 }
@@ -153,7 +193,10 @@ async fn ask(caller: &Caller, case: &Case, swap: &Swap, id: &str) -> Raw {
 fn comparable(case: &Case, answer: Raw) -> Raw {
     let rule = rule_of(&case.method);
     if answer.code == Code::Ok && (rule.mutating || rule.streaming) {
-        return Raw { body: Vec::new(), ..answer };
+        return Raw {
+            body: Vec::new(),
+            ..answer
+        };
     }
     answer
 }
@@ -161,19 +204,32 @@ fn comparable(case: &Case, answer: Raw) -> Raw {
 both_shapes!(what_is_not_mine_looks_like_nothing, async |town: Town| {
     let world = World::of(town).await;
     let (mut faults, mut asked, mut seen) = (Vec::new(), 0, BTreeSet::new());
-    for (who, others) in [(Who::Owner, vec!["foreign"]), (Who::Manager, vec!["foreign", "elsewhere"])] {
+    for (who, others) in [
+        (Who::Owner, vec!["foreign"]),
+        (Who::Manager, vec!["foreign", "elsewhere"]),
+    ] {
         let caller = world.caller(who, &world.gateway);
         let ours = world.related(who, Relation::Own);
         // Somebody below the caller, so that a manager gets as far as the locations.
-        let colleague = Things { person: world.peers.person.clone(), ..ours.clone() };
+        let colleague = Things {
+            person: world.peers.person.clone(),
+            ..ours.clone()
+        };
         let cases = requests::all(&ours).into_iter().map(|case| (case, &ours));
         for (case, ours) in cases.chain(with_more_ids(&colleague).into_iter().map(|case| (case, &colleague))) {
             for swap in swaps(&case, ours) {
                 let name = format!("{} {}", case.method.rsplit('/').next().unwrap(), name_of(&swap.place));
-                let nothing = comparable(&case, ask(&caller, &case, &swap, id_in(&world.missing, swap.kind)).await);
+                let nothing = comparable(
+                    &case,
+                    ask(&caller, &case, &swap, id_in(&world.missing, swap.kind)).await,
+                );
                 seen.insert(name.clone());
                 for other in &others {
-                    let things = if *other == "foreign" { &world.theirs } else { &world.elsewhere };
+                    let things = if *other == "foreign" {
+                        &world.theirs
+                    } else {
+                        &world.elsewhere
+                    };
                     let id = id_in(things, swap.kind);
                     // The menu is one for the whole tenant, and a code is nobody's until it is decided on.
                     if id == swap.ours || (*other == "elsewhere" && swap.kind == "code") {
@@ -181,8 +237,12 @@ both_shapes!(what_is_not_mine_looks_like_nothing, async |town: Town| {
                     }
                     let theirs = comparable(&case, ask(&caller, &case, &swap, id).await);
                     asked += 1;
-                    let free = MADE_BY_CLIENTS.iter().chain(&FILTERS).any(|free| name.starts_with(free));
-                    let own_location = *other == "elsewhere" && MADE_BY_CLIENTS.iter().any(|made| name.starts_with(made));
+                    let free = MADE_BY_CLIENTS
+                        .iter()
+                        .chain(&FILTERS)
+                        .any(|free| name.starts_with(free));
+                    let own_location =
+                        *other == "elsewhere" && MADE_BY_CLIENTS.iter().any(|made| name.starts_with(made));
                     if theirs != nothing && !own_location {
                         faults.push(format!("{who:?} {other} {name}:\n  {theirs:?}\n  nothing: {nothing:?}"));
                     }
@@ -195,22 +255,40 @@ both_shapes!(what_is_not_mine_looks_like_nothing, async |town: Town| {
     }
     println!("{asked} swaps of {} ids", seen.len());
     assert!(faults.is_empty(), "{} of {asked}:\n{}", faults.len(), faults.join("\n"));
-    let with_object = requests::all(&world.ours).into_iter().filter(|case| !case.object.is_empty());
+    let with_object = requests::all(&world.ours)
+        .into_iter()
+        .filter(|case| !case.object.is_empty());
     for case in with_object {
         let name = case.method.rsplit('/').next().unwrap().to_owned();
-        assert!(seen.iter().any(|seen| seen.starts_with(&format!("{name} "))), "{name} was not asked");
+        assert!(
+            seen.iter().any(|seen| seen.starts_with(&format!("{name} "))),
+            "{name} was not asked"
+        );
     }
-    let plain = |name: &String| name.chars().filter(|letter| !matches!(letter, '[' | ']' | '0'..='9')).collect::<String>();
+    let plain = |name: &String| {
+        name.chars()
+            .filter(|letter| !matches!(letter, '[' | ']' | '0'..='9'))
+            .collect::<String>()
+    };
     let seen: BTreeSet<String> = seen.iter().map(plain).collect();
-    let unasked: Vec<String> = ids_of_contract().into_iter().filter(|name| !seen.contains(name)).collect();
+    let unasked: Vec<String> = ids_of_contract()
+        .into_iter()
+        .filter(|name| !seen.contains(name))
+        .collect();
     assert_eq!(unasked, [""; 0], "give these ids a place in the requests");
 });
 
 both_shapes!(a_page_token_belongs_to_its_tenant, async |town: Town| {
     let world = World::of(town).await;
     let lists = [
-        ("/muster.auth.v1.DirectoryService/ListPeople", people as fn(&str) -> Vec<u8>),
-        ("/muster.orders.v1.OrderService/ListOrders", orders as fn(&str) -> Vec<u8>),
+        (
+            "/muster.auth.v1.DirectoryService/ListPeople",
+            people as fn(&str) -> Vec<u8>,
+        ),
+        (
+            "/muster.orders.v1.OrderService/ListOrders",
+            orders as fn(&str) -> Vec<u8>,
+        ),
     ];
     for (method, request) in lists {
         let first = world.neighbour.raw(method, &request(""), &[]).await;
@@ -225,15 +303,30 @@ both_shapes!(a_page_token_belongs_to_its_tenant, async |town: Town| {
 });
 
 fn people(token: &str) -> Vec<u8> {
-    ListPeopleRequest { page_size: 1, page_token: token.to_owned(), ..ListPeopleRequest::default() }.encode_to_vec()
+    ListPeopleRequest {
+        page_size: 1,
+        page_token: token.to_owned(),
+        ..ListPeopleRequest::default()
+    }
+    .encode_to_vec()
 }
 
 fn orders(token: &str) -> Vec<u8> {
-    ListOrdersRequest { page_size: 1, page_token: token.to_owned(), ..ListOrdersRequest::default() }.encode_to_vec()
+    ListOrdersRequest {
+        page_size: 1,
+        page_token: token.to_owned(),
+        ..ListOrdersRequest::default()
+    }
+    .encode_to_vec()
 }
 
 fn next_page(method: &str, answer: &Raw) -> String {
     let descriptor = methods().find(|known| path_of(known) == method).unwrap().output();
     let message = prost_reflect::DynamicMessage::decode(descriptor, answer.body.as_slice()).unwrap();
-    message.get_field_by_name("next_page_token").unwrap().as_str().unwrap().to_owned()
+    message
+        .get_field_by_name("next_page_token")
+        .unwrap()
+        .as_str()
+        .unwrap()
+        .to_owned()
 }

@@ -285,17 +285,22 @@ both_engines!(
     }
 );
 
-both_engines!(events_of_one_unit_keep_their_order, "things", THINGS, async |lab: Lab| {
-    let aggregate = Uuid::from_u128(11);
-    let mut unit = lab.unit_of(TENANT);
-    for version in 1..=5 {
-        let event = NewEvent::new("test.changed", aggregate, version, &());
-        unit.append(if version == 3 { event.at_location(OTHER) } else { event });
+both_engines!(
+    events_of_one_unit_keep_their_order,
+    "things",
+    THINGS,
+    async |lab: Lab| {
+        let aggregate = Uuid::from_u128(11);
+        let mut unit = lab.unit_of(TENANT);
+        for version in 1..=5 {
+            let event = NewEvent::new("test.changed", aggregate, version, &());
+            unit.append(if version == 3 { event.at_location(OTHER) } else { event });
+        }
+        unit.finish().await.unwrap();
+        let mut conn = lab.deps.db.read(Reach::System).await.unwrap();
+        let events = log::read_after(&mut conn, Position::default(), 10).await.unwrap();
+        conn.rollback().await;
+        let read: Vec<_> = events.iter().map(|event| (event.version, event.location_id)).collect();
+        assert_eq!(read, [(1, None), (2, None), (3, Some(OTHER)), (4, None), (5, None)]);
     }
-    unit.finish().await.unwrap();
-    let mut conn = lab.deps.db.read(Reach::System).await.unwrap();
-    let events = log::read_after(&mut conn, Position::default(), 10).await.unwrap();
-    conn.rollback().await;
-    let read: Vec<_> = events.iter().map(|event| (event.version, event.location_id)).collect();
-    assert_eq!(read, [(1, None), (2, None), (3, Some(OTHER)), (4, None), (5, None)]);
-});
+);

@@ -15,7 +15,11 @@ pub(super) fn cases(things: &Things) -> Vec<Case> {
         sort: 3,
         ..Category::default()
     };
-    let modifier = Modifier { id: things.modifier.clone(), name: "Extra salt".to_owned(), ..Modifier::default() };
+    let modifier = Modifier {
+        id: things.modifier.clone(),
+        name: "Extra salt".to_owned(),
+        ..Modifier::default()
+    };
     let group = ModifierGroup {
         id: things.group.clone(),
         name: format!("Salt {}", things.tag),
@@ -27,38 +31,71 @@ pub(super) fn cases(things: &Things) -> Vec<Case> {
         id: things.burger.clone(),
         category_id: things.category.clone(),
         name: format!("Burger {}", things.tag),
-        price: Some(Money { minor_units: 1250, currency_code: "USD".to_owned() }),
+        price: Some(Money {
+            minor_units: 1250,
+            currency_code: "USD".to_owned(),
+        }),
         modifier_group_ids: vec![things.group.clone()],
         allergens: vec![Allergen::Gluten.into()],
         ..MenuItem::default()
     };
     vec![
-        case(SERVICE, "GetMenu", "location", GetMenuRequest {
-            location_id: location_id.clone(),
-            include_archived: false,
-        }),
-        case(SERVICE, "PutCategory", "", PutCategoryRequest {
-            category: Some(category),
-            ..PutCategoryRequest::default()
-        }),
-        case(SERVICE, "PutMenuItem", "category", PutMenuItemRequest {
-            item: Some(item),
-            ..PutMenuItemRequest::default()
-        }),
-        case(SERVICE, "PutModifierGroup", "", PutModifierGroupRequest {
-            modifier_group: Some(group),
-            ..PutModifierGroupRequest::default()
-        }),
-        case(SERVICE, "ArchiveMenuItem", "fries", ArchiveMenuItemRequest {
-            menu_item_id: menu_item_id.clone(),
-            validate_only: false,
-        }),
-        case(SERVICE, "SetStock", "location", SetStockRequest {
-            location_id,
-            menu_item_id,
-            state: StockState::Countdown.into(),
-            remaining: 900,
-            validate_only: false,
-        }),
+        case(
+            SERVICE,
+            "GetMenu",
+            "location",
+            GetMenuRequest {
+                location_id: location_id.clone(),
+                include_archived: false,
+            },
+        ),
+        case(
+            SERVICE,
+            "PutCategory",
+            "",
+            PutCategoryRequest {
+                category: Some(category),
+                ..PutCategoryRequest::default()
+            },
+        ),
+        case(
+            SERVICE,
+            "PutMenuItem",
+            "category",
+            PutMenuItemRequest {
+                item: Some(item),
+                ..PutMenuItemRequest::default()
+            },
+        ),
+        case(
+            SERVICE,
+            "PutModifierGroup",
+            "",
+            PutModifierGroupRequest {
+                modifier_group: Some(group),
+                ..PutModifierGroupRequest::default()
+            },
+        ),
+        case(
+            SERVICE,
+            "ArchiveMenuItem",
+            "fries",
+            ArchiveMenuItemRequest {
+                menu_item_id: menu_item_id.clone(),
+                validate_only: false,
+            },
+        ),
+        case(
+            SERVICE,
+            "SetStock",
+            "location",
+            SetStockRequest {
+                location_id,
+                menu_item_id,
+                state: StockState::Countdown.into(),
+                remaining: 900,
+                validate_only: false,
+            },
+        ),
     ]
 }

@@ -119,13 +119,22 @@ pub fn all(things: &Things) -> Vec<Case> {
 
 /// The request of one method about these things.
 pub fn of(method: &str, things: &Things) -> Case {
-    all(things).into_iter().find(|case| case.method == method).expect("every method has a request")
+    all(things)
+        .into_iter()
+        .find(|case| case.method == method)
+        .expect("every method has a request")
 }
 
 fn case(service: &str, method: &str, object: &'static str, message: impl Message) -> Case {
-    Case { method: format!("/muster.{service}/{method}"), object, body: message.encode_to_vec() }
+    Case {
+        method: format!("/muster.{service}/{method}"),
+        object,
+        body: message.encode_to_vec(),
+    }
 }
 
 fn mask(path: &str) -> Option<prost_types::FieldMask> {
-    Some(prost_types::FieldMask { paths: vec![path.to_owned()] })
+    Some(prost_types::FieldMask {
+        paths: vec![path.to_owned()],
+    })
 }

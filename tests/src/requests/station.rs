@@ -28,32 +28,69 @@ pub(super) fn cases(things: &Things) -> Vec<Case> {
         ..RoutingRule::default()
     };
     vec![
-        case(SERVICE, "ListStations", "location", ListStationsRequest {
-            location_id: location(),
-            include_archived: false,
-        }),
-        case(SERVICE, "PutStation", "location", PutStationRequest {
-            station: Some(station),
-            ..PutStationRequest::default()
-        }),
-        case(SERVICE, "ArchiveStation", "spare", ArchiveStationRequest {
-            station_id: things.spare.clone(),
-            validate_only: false,
-        }),
-        case(SERVICE, "ListRoutingRules", "location", ListRoutingRulesRequest { location_id: location() }),
-        case(SERVICE, "PutRoutingRule", "location", PutRoutingRuleRequest {
-            rule: Some(rule),
-            ..PutRoutingRuleRequest::default()
-        }),
-        case(SERVICE, "DeleteRoutingRule", "rule", DeleteRoutingRuleRequest {
-            rule_id: things.rule.clone(),
-            validate_only: false,
-        }),
-        case(SERVICE, "ExplainRoute", "location", ExplainRouteRequest {
-            location_id: location(),
-            menu_item_id: things.fries.clone(),
-            modifier_ids: vec![things.modifier.clone()],
-            dining_option: DiningOption::DineIn.into(),
-        }),
+        case(
+            SERVICE,
+            "ListStations",
+            "location",
+            ListStationsRequest {
+                location_id: location(),
+                include_archived: false,
+            },
+        ),
+        case(
+            SERVICE,
+            "PutStation",
+            "location",
+            PutStationRequest {
+                station: Some(station),
+                ..PutStationRequest::default()
+            },
+        ),
+        case(
+            SERVICE,
+            "ArchiveStation",
+            "spare",
+            ArchiveStationRequest {
+                station_id: things.spare.clone(),
+                validate_only: false,
+            },
+        ),
+        case(
+            SERVICE,
+            "ListRoutingRules",
+            "location",
+            ListRoutingRulesRequest {
+                location_id: location(),
+            },
+        ),
+        case(
+            SERVICE,
+            "PutRoutingRule",
+            "location",
+            PutRoutingRuleRequest {
+                rule: Some(rule),
+                ..PutRoutingRuleRequest::default()
+            },
+        ),
+        case(
+            SERVICE,
+            "DeleteRoutingRule",
+            "rule",
+            DeleteRoutingRuleRequest {
+                rule_id: things.rule.clone(),
+                validate_only: false,
+            },
+        ),
+        case(
+            SERVICE,
+            "ExplainRoute",
+            "location",
+            ExplainRouteRequest {
+                location_id: location(),
+                menu_item_id: things.fries.clone(),
+                modifier_ids: vec![things.modifier.clone()],
+                dining_option: DiningOption::DineIn.into(),
+            },
+        ),
     ]
 }

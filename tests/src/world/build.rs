@@ -7,7 +7,6 @@ use muster_proto::auth::v1::*;
 use muster_proto::orders::v1::*;
 use prost::Message;
 use tonic::Code;
-use uuid::Uuid;
 
 use super::{Principal, Who, World};
 use crate::client::{Caller, sign_in};
@@ -33,13 +32,21 @@ pub struct Signed {
 
 /// Asks, and takes nothing but a good answer.
 pub(super) async fn ask<R: Message + Default>(caller: &Caller, method: &str, message: impl Message) -> R {
-    let answer = caller.raw(&format!("/muster.{method}"), &message.encode_to_vec(), &[]).await;
-    assert_eq!(answer.code, Code::Ok, "{method}: {} {}", answer.reason(), answer.message);
+    let answer = caller
+        .raw(&format!("/muster.{method}"), &message.encode_to_vec(), &[])
+        .await;
+    assert_eq!(
+        answer.code,
+        Code::Ok,
+        "{method}: {} {}",
+        answer.reason(),
+        answer.message
+    );
     answer.decode()
 }
 
 pub(super) fn new_id() -> String {
-    Uuid::new_v4().to_string()
+    muster_kernel::clock::World::system().new_id().to_string()
 }
 
 impl World {
@@ -47,17 +54,29 @@ impl World {
         let (owner, neighbour) = (self.owner.clone(), self.neighbour.clone());
         self.missing = self.nothing();
         let east = self.kitchen(&owner, SLUG, "East", &self.menu(&owner).await).await;
-        let mut peers = Things { person: self.worker(&owner, &east, Role::Staff, "").await, ..east.clone() };
+        let mut peers = Things {
+            person: self.worker(&owner, &east, Role::Staff, "").await,
+            ..east.clone()
+        };
         self.order(&owner, &mut peers).await;
         peers.device = self.device(&owner, &east).await.principal;
         self.peers = peers;
         self.ours = east.clone();
         self.elsewhere = self.kitchen(&owner, SLUG, "West", &east).await;
-        self.theirs = self.kitchen(&neighbour, NEIGHBOUR, "Side", &self.menu(&neighbour).await).await;
+        self.theirs = self
+            .kitchen(&neighbour, NEIGHBOUR, "Side", &self.menu(&neighbour).await)
+            .await;
         // A code that the other tenant has decided on.
         let code = self.theirs.code.clone();
-        let _: DenyPairingResponse =
-            ask(&neighbour, "auth.v1.DeviceService/DenyPairing", DenyPairingRequest { code, validate_only: false }).await;
+        let _: DenyPairingResponse = ask(
+            &neighbour,
+            "auth.v1.DeviceService/DenyPairing",
+            DenyPairingRequest {
+                code,
+                validate_only: false,
+            },
+        )
+        .await;
     }
 
     /// Well-formed names of nothing.
@@ -91,20 +110,41 @@ impl World {
 
     /// The menu of a tenant.
     async fn menu(&self, owner: &Caller) -> Things {
-        let things = Things { burger: new_id(), fries: new_id(), ..self.nothing() };
+        let things = Things {
+            burger: new_id(),
+            fries: new_id(),
+            ..self.nothing()
+        };
         self.put(owner, "PutCategory", &things).await;
         self.put(owner, "PutModifierGroup", &things).await;
         for dish in [&things.burger, &things.fries] {
-            self.put(owner, "PutMenuItem", &Things { burger: dish.clone(), tag: self.tag(), ..things.clone() }).await;
+            self.put(
+                owner,
+                "PutMenuItem",
+                &Things {
+                    burger: dish.clone(),
+                    tag: self.tag(),
+                    ..things.clone()
+                },
+            )
+            .await;
         }
         things
     }
 
     pub(super) async fn put(&self, owner: &Caller, method: &str, things: &Things) {
-        let case = requests::all(things).into_iter().find(|case| case.method.ends_with(&format!("/{method}")));
+        let case = requests::all(things)
+            .into_iter()
+            .find(|case| case.method.ends_with(&format!("/{method}")));
         let case = case.expect("a method");
         let answer = owner.raw(&case.method, &case.body, &[]).await;
-        assert_eq!(answer.code, Code::Ok, "{method}: {} {}", answer.reason(), answer.message);
+        assert_eq!(
+            answer.code,
+            Code::Ok,
+            "{method}: {} {}",
+            answer.reason(),
+            answer.message
+        );
     }
 
     /// A location with a kitchen, an order, people and a device.
@@ -116,16 +156,22 @@ impl World {
         };
         let opened: CreateLocationResponse = ask(owner, "auth.v1.DirectoryService/CreateLocation", request).await;
         let location = opened.location.expect("a location").location_id;
-        let mut things = Things { location, ..self.nothing() };
+        let mut things = Things {
+            location,
+            ..self.nothing()
+        };
         things.category.clone_from(&menu.category);
         things.burger.clone_from(&menu.burger);
         things.fries.clone_from(&menu.fries);
         things.group.clone_from(&menu.group);
         things.modifier.clone_from(&menu.modifier);
         let (grill, spare) = (things.grill.clone(), things.spare.clone());
-        self.station(owner, &things, &grill, "GRILL", true, StationKind::Prep).await;
-        self.station(owner, &things, &spare, "SPARE", false, StationKind::Prep).await;
-        self.station(owner, &things, &new_id(), "EXPO", false, StationKind::Expo).await;
+        self.station(owner, &things, &grill, "GRILL", true, StationKind::Prep)
+            .await;
+        self.station(owner, &things, &spare, "SPARE", false, StationKind::Prep)
+            .await;
+        self.station(owner, &things, &new_id(), "EXPO", false, StationKind::Expo)
+            .await;
         self.put(owner, "PutStation", &things).await;
         self.put(owner, "PutRoutingRule", &things).await;
         let mut other = things.clone();
@@ -143,7 +189,15 @@ impl World {
     }
 
     /// A station. Orders learns of a new location from auth's log, a moment later.
-    pub(super) async fn station(&self, owner: &Caller, at: &Things, id: &str, name: &str, default: bool, kind: StationKind) {
+    pub(super) async fn station(
+        &self,
+        owner: &Caller,
+        at: &Things,
+        id: &str,
+        name: &str,
+        default: bool,
+        kind: StationKind,
+    ) {
         let station = Station {
             id: id.to_owned(),
             location_id: at.location.clone(),
@@ -152,9 +206,15 @@ impl World {
             default_station: default,
             ..Station::default()
         };
-        let body = PutStationRequest { station: Some(station), ..PutStationRequest::default() }.encode_to_vec();
+        let body = PutStationRequest {
+            station: Some(station),
+            ..PutStationRequest::default()
+        }
+        .encode_to_vec();
         for _ in 0..200 {
-            let answer = owner.raw("/muster.orders.v1.StationService/PutStation", &body, &[]).await;
+            let answer = owner
+                .raw("/muster.orders.v1.StationService/PutStation", &body, &[])
+                .await;
             match answer.code {
                 Code::Ok => return,
                 Code::NotFound => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -174,7 +234,10 @@ impl World {
             ..NewItem::default()
         };
         let (plain, done, held) = (line(&things.burger, 0), line(&things.fries, 0), line(&things.fries, 2));
-        let allergic = NewItem { guest_allergies: vec![Allergen::Gluten.into()], ..line(&things.burger, 1) };
+        let allergic = NewItem {
+            guest_allergies: vec![Allergen::Gluten.into()],
+            ..line(&things.burger, 1)
+        };
         let request = PlaceOrderRequest {
             order_id: new_id(),
             location_id: things.location.clone(),
@@ -200,10 +263,22 @@ impl World {
         let everywhere = matches!(role, Role::Owner | Role::Admin);
         let request = CreatePersonRequest {
             display_name: "Robin Doe".to_owned(),
-            login_name: if login.is_empty() { format!("w-{}", self.tag()) } else { login.to_owned() },
+            login_name: if login.is_empty() {
+                format!("w-{}", self.tag())
+            } else {
+                login.to_owned()
+            },
             roles: vec![role.into()],
-            location_ids: if everywhere { Vec::new() } else { vec![at.location.clone()] },
-            password: if login.is_empty() { String::new() } else { PASSWORD.to_owned() },
+            location_ids: if everywhere {
+                Vec::new()
+            } else {
+                vec![at.location.clone()]
+            },
+            password: if login.is_empty() {
+                String::new()
+            } else {
+                PASSWORD.to_owned()
+            },
             ..CreatePersonRequest::default()
         };
         let added: CreatePersonResponse = ask(owner, "auth.v1.DirectoryService/CreatePerson", request).await;
@@ -230,7 +305,10 @@ impl World {
 
     /// Code and secret of a device that waits.
     pub async fn pairing(&self) -> (String, String) {
-        let request = StartPairingRequest { device_label: "tablet".to_owned(), kind: DeviceKind::KitchenScreen.into() };
+        let request = StartPairingRequest {
+            device_label: "tablet".to_owned(),
+            kind: DeviceKind::KitchenScreen.into(),
+        };
         let nobody = Caller::nobody(self.inner().await);
         let started: StartPairingResponse = ask(&nobody, "auth.v1.DeviceService/StartPairing", request).await;
         (started.code, started.pairing_secret)
@@ -256,10 +334,18 @@ impl World {
         let nobody = Caller::nobody(self.gateway.clone());
         let collected: PollPairingResponse = ask(&nobody, "auth.v1.DeviceService/PollPairing", poll).await;
         let tokens = collected.tokens.expect("tokens");
-        let screen = Caller { channel: self.gateway.clone(), token: tokens.access_token.clone() };
+        let screen = Caller {
+            channel: self.gateway.clone(),
+            token: tokens.access_token.clone(),
+        };
         let me: WhoAmIResponse = ask(&screen, "auth.v1.SessionService/WhoAmI", WhoAmIRequest {}).await;
         let session = me.session.expect("a session").session_id;
-        Signed { token: tokens.access_token, refresh: tokens.refresh_token, session, principal }
+        Signed {
+            token: tokens.access_token,
+            refresh: tokens.refresh_token,
+            session,
+            principal,
+        }
     }
 
     pub(super) async fn hire(&mut self) {
@@ -279,12 +365,15 @@ impl World {
         hired.insert(Who::Owner, self.sign(SLUG, "olive").await);
         hired.insert(Who::Screen, self.device(&owner, &east).await);
         let owns = hired.get(&Who::Owner).cloned().expect("the owner");
-        let (expired, stale) = (self.forge.token(&owns.token, |claims| {
-            claims.iat -= 3600;
-            claims.nbf -= 3600;
-            claims.exp -= 3600;
-            claims.auth_time -= 3600;
-        }), self.forge.token(&owns.token, |claims| claims.auth_time -= 3600));
+        let (expired, stale) = (
+            self.forge.token(&owns.token, |claims| {
+                claims.iat -= 3600;
+                claims.nbf -= 3600;
+                claims.exp -= 3600;
+                claims.auth_time -= 3600;
+            }),
+            self.forge.token(&owns.token, |claims| claims.auth_time -= 3600),
+        );
         for who in Who::ALL {
             let signed = hired.get(&who).unwrap_or(&owns);
             let token = match who {
@@ -294,13 +383,32 @@ impl World {
                 Who::Stale => stale.clone(),
                 _ => signed.token.clone(),
             };
-            let service = if who == Who::Service { self.forge.service("gateway") } else { String::new() };
-            let person = if who == Who::Screen { &owns.principal } else { &signed.principal };
+            let service = if who == Who::Service {
+                self.forge.service("gateway")
+            } else {
+                String::new()
+            };
+            let person = if who == Who::Screen {
+                &owns.principal
+            } else {
+                &signed.principal
+            };
             let (person, session) = (person.clone(), signed.session.clone());
-            self.principals.insert(who, Principal { token, service, person, session });
+            self.principals.insert(
+                who,
+                Principal {
+                    token,
+                    service,
+                    person,
+                    session,
+                },
+            );
         }
         let person_id = hired.get(&Who::Suspended).expect("somebody").principal.clone();
-        let disable = DisablePersonRequest { person_id, validate_only: false };
+        let disable = DisablePersonRequest {
+            person_id,
+            validate_only: false,
+        };
         let _: DisablePersonResponse = ask(&owner, "auth.v1.DirectoryService/DisablePerson", disable).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
     }

@@ -4,8 +4,8 @@ use muster::demo::SLUG;
 use muster_proto::auth::v1::{DisablePersonRequest, DisablePersonResponse, Role};
 use muster_proto::orders::v1::StationKind;
 
-use super::build::{ask, new_id};
 use super::World;
+use super::build::{ask, new_id};
 use crate::client::Caller;
 use crate::requests::Things;
 
@@ -13,7 +13,10 @@ impl World {
     /// Whoever may call this method, and things that it will change: nobody else uses them.
     pub async fn fresh(&self, method: &str) -> (Caller, Things) {
         let owner = self.owner.clone();
-        let mut things = Things { tag: self.tag(), ..self.ours.clone() };
+        let mut things = Things {
+            tag: self.tag(),
+            ..self.ours.clone()
+        };
         let (service, name) = method.rsplit_once('/').expect("a path");
         let service = service.rsplit('.').next().unwrap_or_default();
         match (service, name) {
@@ -21,7 +24,10 @@ impl World {
             ("DirectoryService", _) if name.contains("Person") || name == "SetPassword" || name == "GrantRoles" => {
                 things.person = self.worker(&owner, &things, Role::Staff, "").await;
                 if name == "EnablePerson" {
-                    let disable = DisablePersonRequest { person_id: things.person.clone(), validate_only: false };
+                    let disable = DisablePersonRequest {
+                        person_id: things.person.clone(),
+                        validate_only: false,
+                    };
                     let _: DisablePersonResponse = ask(&owner, "auth.v1.DirectoryService/DisablePerson", disable).await;
                 }
             }
@@ -36,7 +42,8 @@ impl World {
             ("DeviceService", "ApprovePairing" | "DenyPairing") => (things.code, things.secret) = self.pairing().await,
             ("StationService", "ArchiveStation") => {
                 things.spare = new_id();
-                self.station(&owner, &things, &things.spare, &things.tag, false, StationKind::Prep).await;
+                self.station(&owner, &things, &things.spare, &things.tag, false, StationKind::Prep)
+                    .await;
             }
             ("StationService", "DeleteRoutingRule") => {
                 things.rule = new_id();
@@ -44,7 +51,15 @@ impl World {
             }
             ("MenuService", "ArchiveMenuItem") => {
                 things.fries = new_id();
-                self.put(&owner, "PutMenuItem", &Things { burger: things.fries.clone(), ..things.clone() }).await;
+                self.put(
+                    &owner,
+                    "PutMenuItem",
+                    &Things {
+                        burger: things.fries.clone(),
+                        ..things.clone()
+                    },
+                )
+                .await;
             }
             ("SessionService", "RefreshSession") => {
                 let [slug, login, ..] = &self.ours.sign_in;

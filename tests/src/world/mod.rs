@@ -108,13 +108,25 @@ impl World {
             Relation::Missing => self.missing.clone(),
         };
         // Codes and secrets belong to no tenant until they are decided on.
-        Things { code: self.ours.code.clone(), sign_in: self.ours.sign_in.clone(), tag: self.ours.tag.clone(), ..things }
+        Things {
+            code: self.ours.code.clone(),
+            sign_in: self.ours.sign_in.clone(),
+            tag: self.ours.tag.clone(),
+            ..things
+        }
     }
 
     /// A caller with somebody's token on another connection.
     pub fn caller(&self, who: Who, channel: &Channel) -> Caller {
-        let token = self.principals.get(&who).map(|principal| principal.token.clone()).unwrap_or_default();
-        Caller { channel: channel.clone(), token }
+        let token = self
+            .principals
+            .get(&who)
+            .map(|principal| principal.token.clone())
+            .unwrap_or_default();
+        Caller {
+            channel: channel.clone(),
+            token,
+        }
     }
 
     /// The way to auth that no limit by address counts: round the gateway where that is possible.

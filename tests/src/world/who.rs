@@ -73,6 +73,10 @@ pub struct Principal {
 impl Principal {
     /// What it sends besides the token.
     pub fn metadata(&self) -> Vec<(&'static str, &str)> {
-        if self.service.is_empty() { Vec::new() } else { vec![("muster-service", self.service.as_str())] }
+        if self.service.is_empty() {
+            Vec::new()
+        } else {
+            vec![("muster-service", self.service.as_str())]
+        }
     }
 }

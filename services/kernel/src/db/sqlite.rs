@@ -100,11 +100,17 @@ impl Writer {
         let guard = tokio::time::timeout(WRITER_WAIT, Arc::clone(&self.state).lock_owned()).await;
         let mut state = guard.map_err(|_| DbError::Crowded)?;
         place.served();
-        state.begin().await?;
-        Ok(WriteUnit {
-            state: Some(state),
-            writer: self.clone(),
-        })
+        let writer = self.clone();
+        // Run to its end even if the caller goes away: the engine would have begun, and nobody would know of it. A unit
+        // that nobody takes is undone when it is dropped.
+        let begun = tokio::spawn(async move {
+            state.begin().await?;
+            let state = Some(state);
+            Ok(WriteUnit { state, writer })
+        });
+        begun
+            .await
+            .unwrap_or(Err(DbError::Unavailable(sqlx::Error::WorkerCrashed)))
     }
 
     /// Commits what finished units left in the open transaction.
@@ -115,6 +121,15 @@ impl Writer {
 
 impl State {
     async fn begin(&mut self) -> Result<(), DbError> {
+        let begun = self.try_begin().await;
+        if begun.is_err() {
+            // It may have begun all the same, for example too late.
+            self.abandon().await;
+        }
+        begun
+    }
+
+    async fn try_begin(&mut self) -> Result<(), DbError> {
         if !self.open {
             bounded(self.conn.execute("BEGIN IMMEDIATE")).await?;
             self.open = true;
