@@ -1,6 +1,12 @@
 //! Clients that are not ours: command line, Python, Node and a browser, each against an installation of its own, and the
 //! manual's commands against `muster dev`. The programs are in `tests/foreign/`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

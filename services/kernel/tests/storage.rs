@@ -304,3 +304,28 @@ both_engines!(
         assert_eq!(read, [(1, None), (2, None), (3, Some(OTHER)), (4, None), (5, None)]);
     }
 );
+
+/// G-13: what a caller no longer waits for does not go on in the database.
+#[tokio::test]
+async fn a_statement_ends_when_its_caller_is_gone() {
+    let lab = Lab::new(muster_kernel::testing::Engine::Postgres, "things", THINGS).await;
+    let mut unit = lab.unit_of(TENANT);
+    let conn = unit.conn().await.unwrap();
+    let sleep = async { exec!(conn, sqlx::query("SELECT pg_sleep(4)")) };
+    assert!(tokio::time::timeout(Duration::from_millis(100), sleep).await.is_err());
+    drop(unit);
+    let running = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(4)%' \
+                   AND query NOT LIKE '%pg_stat_activity%' AND state = 'active'";
+    let ended = tokio::time::timeout(Duration::from_secs(1), async {
+        loop {
+            let mut conn = lab.deps.db.read(Reach::System).await.unwrap();
+            let (count,): (i64,) = on!(&mut conn, |c| sqlx::query_as(running).fetch_one(c)).unwrap();
+            conn.rollback().await;
+            if count == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(ended.await.is_ok(), "the statement goes on");
+}
