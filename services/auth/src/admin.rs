@@ -1,4 +1,4 @@
-//! What an operator does without signing in: a new business with its owner, and the demo.
+//! What an operator does without signing in: a new business with its owner.
 
 use muster_kernel::Error;
 use muster_kernel::db::Reach;

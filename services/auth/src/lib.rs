@@ -9,7 +9,6 @@ pub mod guard;
 pub mod hasher;
 pub mod keys;
 pub mod rpc;
-pub mod seed;
 pub mod store;
 pub mod trust_feed;
 pub mod upkeep;

@@ -7,12 +7,13 @@
     reason = "tests fail by panicking"
 )]
 
+mod seed;
+
 use std::sync::Arc;
 
 use muster_auth::admin::{NewTenant, create_tenant};
 use muster_auth::api::Auth;
 use muster_auth::rpc::services::Api;
-use muster_auth::seed::{Demo, demo};
 use muster_kernel::door::Visit;
 use muster_kernel::identity::{Caller, Principal, Verifier};
 use muster_kernel::testing::Lab;
@@ -20,6 +21,7 @@ use muster_proto::auth::v1::directory_service_server::DirectoryService;
 use muster_proto::auth::v1::session_service_server::SessionService;
 use muster_proto::auth::v1::{CreatePersonRequest, ListPeopleRequest, Role, SignInRequest, SignInResponse};
 use prost_types::FieldMask;
+pub use seed::{Demo, demo};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 use uuid::Uuid;

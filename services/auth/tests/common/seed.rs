@@ -6,15 +6,15 @@ use muster_kernel::uow::UnitOfWork;
 use muster_proto::auth::v1::{CreateLocationRequest, CreatePersonRequest, LocationChanged, PersonChanged, Role};
 use uuid::Uuid;
 
-use crate::admin::{NewTenant, create_tenant};
-use crate::domain::location::create as open;
-use crate::domain::password::accept;
-use crate::domain::person::{Actor, create as add};
-use crate::error::Refusal;
-use crate::events::event;
-use crate::hasher::Hasher;
-use crate::store::person::{self, Stored};
-use crate::store::{location, password, tenant};
+use muster_auth::admin::{NewTenant, create_tenant};
+use muster_auth::domain::location::create as open;
+use muster_auth::domain::password::accept;
+use muster_auth::domain::person::{Actor, create as add};
+use muster_auth::error::Refusal;
+use muster_auth::events::event;
+use muster_auth::hasher::Hasher;
+use muster_auth::store::person::{self, Stored};
+use muster_auth::store::{location, password, tenant};
 
 /// The demo business.
 #[derive(Debug, Clone, PartialEq, Eq)]
