@@ -29,4 +29,4 @@ chaos: ## Break things on purpose: the fault lab
 
 clean: ## Remove what was built and stop the tests' services
 	@scripts/services stop
-	@rm -rf target clients/node_modules clients/*/dist
+	@rm -rf target clients/node_modules clients/*/dist tests/foreign/node_modules
