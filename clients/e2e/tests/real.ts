@@ -13,6 +13,12 @@ import { Front } from "../sim/front.ts";
 /** The manager of the demo restaurant, on a phone of their own. */
 export class Manager {
   private token = "";
+
+  /** What the manager is signed in with. */
+  get accessToken(): string {
+    return this.token;
+  }
+
   readonly devices: Client<typeof DeviceService>;
   readonly orders: Client<typeof OrderService>;
   readonly menu: Client<typeof MenuService>;
