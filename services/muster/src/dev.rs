@@ -26,6 +26,7 @@ pub fn settings(mut config: Config) -> Config {
     // One machine is every client here: screens, tools, and the demo's own servers.
     config.gateway.public_per_second = config.gateway.public_per_second.max(50);
     config.gateway.public_burst = config.gateway.public_burst.max(200);
+    config.gateway.principal_burst = config.gateway.principal_burst.max(1000);
     config.gateway.connections_per_address = config.gateway.connections_per_address.max(1000);
     config
 }
