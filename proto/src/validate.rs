@@ -122,13 +122,14 @@ impl Checker {
         let shaped = value.len() == 36
             && value.bytes().enumerate().all(|(index, byte)| match index {
                 8 | 13 | 18 | 23 => byte == b'-',
-                _ => byte.is_ascii_hexdigit(),
+                // One spelling only: ids are compared as text.
+                _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
             });
         if !shaped {
             self.fail(
                 field,
                 "uuid",
-                "must be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057",
+                "must be a UUID in small letters such as 01890a5d-ac96-774b-bcce-b302099a8057",
             );
         }
     }
@@ -223,3 +224,26 @@ impl Checker {
 }
 
 include!(concat!(env!("OUT_DIR"), "/validate.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::Checker;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let good = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let refused = |id: &str| {
+            let mut checker = Checker::default();
+            checker.uuid("id", id);
+            !checker.violations.is_empty()
+        };
+        assert!(!refused(good));
+        let spellings = [
+            good.to_uppercase(),
+            good.replace('-', ""),
+            format!("{{{good}}}"),
+            String::new(),
+        ];
+        assert!(spellings.iter().all(|id| refused(id)), "{spellings:?}");
+    }
+}
