@@ -6,18 +6,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use muster_kernel::Error;
+use muster_kernel::config::Gateway as Settings;
 use uuid::Uuid;
-
-/// Calls of a tenant at once.
-pub(crate) const CALLS: usize = 128;
-/// Open streams of a tenant: every screen of a chain has one.
-pub(crate) const STREAMS: usize = 4_000;
 
 type Running = Arc<Mutex<HashMap<(Uuid, bool), usize>>>;
 
 /// Counts what runs, by tenant. Cheap to clone.
-#[derive(Clone, Default)]
-pub(crate) struct AtOnce(Running);
+#[derive(Clone)]
+pub(crate) struct AtOnce {
+    running: Running,
+    /// Calls of a tenant at once.
+    calls: usize,
+    /// Open streams of a tenant at once.
+    streams: usize,
+}
 
 /// One request's turn, until it is dropped.
 pub(crate) struct Turn {
@@ -26,6 +28,14 @@ pub(crate) struct Turn {
 }
 
 impl AtOnce {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            running: Running::default(),
+            calls: settings.tenant_calls_at_once,
+            streams: settings.tenant_streams_at_once,
+        }
+    }
+
     /// A request of this tenant begins.
     pub(crate) fn begin(&self, tenant: Uuid, streaming: bool) -> Result<Turn, Error> {
         let busy = || {
@@ -34,15 +44,15 @@ impl AtOnce {
             Error::exhausted("TOO_MANY_AT_ONCE", message, Duration::from_millis(200))
         };
         let key = (tenant, streaming);
-        let mut running = self.0.lock().map_err(|_| busy())?;
+        let mut running = self.running.lock().map_err(|_| busy())?;
         let count = running.entry(key).or_insert(0);
-        if *count >= if streaming { STREAMS } else { CALLS } {
+        if *count >= if streaming { self.streams } else { self.calls } {
             return Err(busy());
         }
         *count += 1;
         drop(running);
         Ok(Turn {
-            running: Arc::clone(&self.0),
+            running: Arc::clone(&self.running),
             key,
         })
     }
@@ -64,19 +74,33 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
+    use muster_kernel::config::Config;
+
     use super::*;
 
     #[test]
     fn turns_are_bounded_by_tenant_and_given_back() {
-        let (at_once, here, there) = (AtOnce::default(), Uuid::from_u128(1), Uuid::from_u128(2));
-        let mut turns: Vec<Turn> = (0..CALLS).map(|_| at_once.begin(here, false).unwrap()).collect();
+        let mut settings = Config::load(None).unwrap().gateway;
+        assert_eq!(
+            (settings.tenant_calls_at_once, settings.tenant_streams_at_once),
+            (128, 4_000)
+        );
+        (settings.tenant_calls_at_once, settings.tenant_streams_at_once) = (7, 2);
+        let (at_once, here, there) = (AtOnce::new(&settings), Uuid::from_u128(1), Uuid::from_u128(2));
+        let mut turns: Vec<Turn> = (0..7).map(|_| at_once.begin(here, false).unwrap()).collect();
         assert_eq!(at_once.begin(here, false).err().unwrap().reason, "TOO_MANY_AT_ONCE");
         let _others = (at_once.begin(there, false).unwrap(), at_once.begin(here, true).unwrap());
+        let stream = at_once.begin(here, true).unwrap();
+        assert!(
+            at_once.begin(here, true).is_err(),
+            "calls and streams are counted apart"
+        );
+        drop(stream);
         turns.pop();
         turns.push(at_once.begin(here, false).unwrap());
         turns.clear();
         assert_eq!(
-            at_once.0.lock().unwrap().len(),
+            at_once.running.lock().unwrap().len(),
             2,
             "nobody is remembered who has nothing running"
         );

@@ -61,7 +61,7 @@ impl Forward {
             lock: parts.lock,
             peers: parts.peers,
             limits,
-            at_once: AtOnce::default(),
+            at_once: AtOnce::new(&config.gateway),
             world,
             trusted_hops: config.gateway.trusted_hops,
         }

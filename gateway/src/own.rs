@@ -1,5 +1,6 @@
 //! What the gateway answers itself: health, reflection, keys, readiness.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use muster_kernel::config::{Config, Mode};
 use muster_kernel::identity::Lock;
 use muster_kernel::transport::{Peers, Transport};
-use muster_proto::authz::v1::Permission;
+use muster_proto::authz::v1::{Permission, Scope};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -23,6 +24,8 @@ use tower::ServiceExt;
 use crate::{Parts, plain};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A little more than it takes to find that a connection is dead: then every other call learns of it too.
+const LOOK_LIMIT: Duration = Duration::from_millis(2_500);
 
 /// Whether a path is that of a method that the gateway answers itself.
 pub(crate) fn is_own(path: &str) -> bool {
@@ -49,7 +52,10 @@ impl Own {
         ));
         let mut routes = Routes::new(health);
         let builder = || {
-            tonic_reflection::server::Builder::configure()
+            let builder = tonic_reflection::server::Builder::configure();
+            listed()
+                .into_iter()
+                .fold(builder, tonic_reflection::server::Builder::with_service_name)
                 .register_encoded_file_descriptor_set(muster_proto::DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
                 // What errors carry, so that tools can print it.
@@ -150,7 +156,7 @@ async fn watch_health(reporter: HealthReporter, lock: Arc<Lock>, peers: Peers, s
 
 async fn asks_well(transport: Transport) -> bool {
     let mut client = HealthClient::new(transport);
-    let answer = tokio::time::timeout(LOOK_EVERY, client.check(HealthCheckRequest::default())).await;
+    let answer = tokio::time::timeout(LOOK_LIMIT, client.check(HealthCheckRequest::default())).await;
     answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.get_ref().status == ServingStatus::Serving as i32))
 }
 
@@ -160,6 +166,14 @@ fn status(serving: bool) -> ServingStatus {
     } else {
         ServingStatus::NotServing
     }
+}
+
+/// The services that reflection lists: what a client can call here. What Muster's parts ask of each other is not.
+fn listed() -> BTreeSet<&'static str> {
+    let open = muster_proto::RULES.iter().filter(|rule| rule.scope != Scope::Platform);
+    open.filter_map(|rule| rule.method.trim_start_matches('/').split('/').next())
+        .chain(["grpc.health.v1.Health"])
+        .collect()
 }
 
 /// The gRPC services of a role: `muster.orders.v1.OrderService` and so on.
@@ -172,4 +186,16 @@ fn services_of(role: &str) -> impl Iterator<Item = &'static str> {
         .collect();
     names.dedup();
     names.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn reflection_lists_what_clients_can_call() {
+        let listed = listed();
+        assert!(listed.contains("muster.orders.v1.OrderService") && listed.contains("muster.auth.v1.SessionService"));
+        assert!(!listed.contains("muster.log.v1.LogService") && !listed.contains("muster.auth.v1.TrustService"));
+    }
 }

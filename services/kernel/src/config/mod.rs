@@ -92,6 +92,8 @@ pub struct Gateway {
     pub address_burst: u32,
     pub public_per_second: u32,
     pub public_burst: u32,
+    pub tenant_calls_at_once: usize,
+    pub tenant_streams_at_once: usize,
     pub connections: usize,
     pub connections_per_address: usize,
 }
