@@ -11,6 +11,7 @@
 //!
 //! and read and write through the [`UnitOfWork`](uow::UnitOfWork) that the door hands them.
 
+mod breaker;
 pub mod cache;
 pub mod clock;
 pub mod config;

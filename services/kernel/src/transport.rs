@@ -7,13 +7,20 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response};
+use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::transport::Endpoint;
 use tower::{Service, ServiceExt};
 
+use crate::breaker::{self, Breaker};
 use crate::edge::ServiceStack;
 use crate::error::Error;
 use crate::identity::ServiceKey;
+
+/// A connection on which nothing comes is asked whether it is alive after this long…
+const ASK_AFTER: Duration = Duration::from_millis(600);
+/// …and is given up without an answer for this long, with every call on it. Both together stay below two seconds.
+const GIVE_UP_AFTER: Duration = Duration::from_millis(1_200);
 
 /// What generated clients are put on. Cheap to clone.
 #[derive(Clone)]
@@ -21,7 +28,14 @@ pub enum Transport {
     /// The role runs in this process; it may still be starting.
     Local(Arc<OnceLock<ServiceStack>>),
     /// The role runs elsewhere.
-    Remote(tonic::transport::Channel),
+    Remote(Remote),
+}
+
+/// The way to a role that runs elsewhere. Cheap to clone.
+#[derive(Clone)]
+pub struct Remote {
+    channel: tonic::transport::Channel,
+    breaker: Arc<Breaker>,
 }
 
 impl Transport {
@@ -36,14 +50,48 @@ impl Transport {
         let channel = endpoint
             .connect_timeout(Duration::from_secs(1))
             .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(10))
-            .keep_alive_timeout(Duration::from_secs(5))
+            .http2_keep_alive_interval(ASK_AFTER)
+            .keep_alive_timeout(GIVE_UP_AFTER)
             .keep_alive_while_idle(true)
             .initial_stream_window_size(1 << 18)
             .initial_connection_window_size(1 << 20)
             .connect_lazy();
-        Ok(Self::Remote(channel))
+        let breaker = Breaker::new(address);
+        Ok(Self::Remote(Remote { channel, breaker }))
     }
+}
+
+impl Remote {
+    /// Calls, unless nobody answers there; while a call waits it may turn out that nobody does.
+    async fn call(mut self, request: Request<Body>) -> Result<Response<Body>, tonic::transport::Error> {
+        let refused = || Ok(breaker::unreachable().to_status().into_http());
+        let Ok(mut attempt) = self.breaker.begin(Instant::now()) else {
+            return refused();
+        };
+        let outcome = tokio::select! {
+            biased;
+            outcome = Service::call(&mut self.channel, request) => outcome,
+            () = attempt.is_hopeless() => return refused(),
+        };
+        match &outcome {
+            Ok(_) => attempt.answered(),
+            Err(error) if is_late(error) => {}
+            Err(_) => attempt.failed(Instant::now()),
+        }
+        outcome
+    }
+}
+
+/// Whether the call's own deadline ended it, which the channel words as if the connection had failed.
+fn is_late(error: &tonic::transport::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if error.is::<tonic::TimeoutExpired>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl Service<Request<Body>> for Transport {
@@ -54,7 +102,7 @@ impl Service<Request<Body>> for Transport {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         match self {
             Self::Local(_) => Poll::Ready(Ok(())),
-            Self::Remote(channel) => Service::<Request<Body>>::poll_ready(channel, context),
+            Self::Remote(remote) => Service::<Request<Body>>::poll_ready(&mut remote.channel, context),
         }
     }
 
@@ -76,7 +124,11 @@ impl Service<Request<Body>> for Transport {
                     }
                 })
             }
-            Self::Remote(channel) => Box::pin(Service::call(channel, request)),
+            Self::Remote(remote) => {
+                // The one that is ready goes; the one that stays must get ready anew.
+                let other = remote.clone();
+                Box::pin(std::mem::replace(remote, other).call(request))
+            }
         }
     }
 }

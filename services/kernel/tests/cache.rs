@@ -82,3 +82,51 @@ async fn without_redis_it_is_slower_and_never_wrong() {
     assert_eq!(get(&cache, "key", "tag", 3).await, 3);
     assert_eq!(hub.stats().len(), 1);
 }
+
+/// a Redis that accepts and says nothing costs one short wait, and is used again soon after it speaks.
+#[tokio::test]
+async fn a_silent_redis_costs_one_short_wait_and_its_return_is_noticed() {
+    let (wall, at) = silent_then_open().await;
+    let redis = Redis::open(&at, World::system()).unwrap();
+    let started = tokio::time::Instant::now();
+    for _ in 0..20 {
+        let error = redis.run::<String>(&redis::cmd("PING")).await.unwrap_err();
+        assert_eq!(error.code, tonic::Code::Unavailable);
+    }
+    let waited = started.elapsed();
+    assert!(waited < Duration::from_millis(160), "twenty uses waited {waited:?}");
+    let mut heard = None;
+    wall.send(true).unwrap();
+    let open = tokio::time::Instant::now();
+    while heard.is_none() {
+        assert!(open.elapsed() < Duration::from_secs(5), "its return is not noticed");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        heard = redis.run::<String>(&redis::cmd("PING")).await.ok();
+    }
+    println!(
+        "R-10: twenty uses of a silent Redis waited {waited:?}; used again {:?} after it spoke",
+        open.elapsed()
+    );
+}
+
+/// A Redis behind a wall: connections are accepted, and nothing passes until the wall is open.
+async fn silent_then_open() -> (tokio::sync::watch::Sender<bool>, String) {
+    let url = std::env::var("MUSTER_TEST_REDIS_URL").expect("MUSTER_TEST_REDIS_URL; `make test` starts one");
+    let (before, address) = url.rsplit_once('@').unwrap();
+    let address = address.split('/').next().unwrap().to_owned();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = format!("{before}@{}/0", listener.local_addr().unwrap());
+    let (wall, is_open) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let (mut is_open, address) = (is_open.clone(), address.clone());
+            tokio::spawn(async move {
+                if is_open.wait_for(|open| *open).await.is_ok() {
+                    let mut server = tokio::net::TcpStream::connect(address).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                }
+            });
+        }
+    });
+    (wall, here)
+}

@@ -1,5 +1,7 @@
 //! What a database may answer, in terms that both engines share.
 
+use std::time::Duration;
+
 use crate::error::Error;
 
 /// Why a statement failed.
@@ -38,6 +40,18 @@ impl DbError {
     /// A row with this key exists.
     pub fn is_unique(&self) -> bool {
         matches!(self, Self::Unique(_))
+    }
+
+    /// The connection broke under a statement: nothing was committed, and another connection may well do. Not so where no
+    /// connection was to be had at all.
+    fn is_lost(&self) -> bool {
+        match self {
+            Self::Unavailable(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => false,
+            // PostgreSQL's codes have five characters; SQLite has no connection to lose.
+            Self::Unavailable(sqlx::Error::Database(said)) => said.code().is_some_and(|code| code.len() == 5),
+            Self::Unavailable(_) => true,
+            _ => false,
+        }
     }
 
     pub(super) fn breaks_connection(&self) -> bool {
@@ -82,9 +96,17 @@ impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
         let again = "nothing was changed; try again";
         match error {
-            DbError::Unique(_) | DbError::Conflict(_) => Self::aborted("CONFLICT", again).caused_by(error),
+            DbError::Unique(_) | DbError::Conflict(_) => {
+                let mut conflict = Self::aborted("CONFLICT", again).caused_by(error);
+                conflict.retry_after = Some(Duration::from_millis(50));
+                conflict
+            }
             DbError::TimedOut => {
                 Self::unavailable("DATABASE_TIMEOUT", "the database takes too long; try again").caused_by(error)
+            }
+            DbError::Unavailable(_) if error.is_lost() => {
+                let message = "the connection to the database broke; nothing was changed, try again";
+                Self::unavailable("CONNECTION_LOST", message).caused_by(error)
             }
             DbError::Unavailable(_) => {
                 Self::unavailable("DATABASE_UNAVAILABLE", "the database does not answer; try again").caused_by(error)
@@ -94,13 +116,9 @@ impl From<DbError> for Error {
                 "the connection to the database broke; try again with the same idempotency key",
             )
             .caused_by(error),
-            DbError::Crowded => Self::exhausted(
-                "TOO_BUSY",
-                "too many changes are waiting",
-                std::time::Duration::from_millis(250),
-            ),
+            DbError::Crowded => Self::exhausted("TOO_BUSY", "too many changes are waiting", Duration::from_millis(250)),
             DbError::Full(_) => {
-                let wait = std::time::Duration::from_secs(5);
+                let wait = Duration::from_secs(5);
                 Self::exhausted("STORAGE_FULL", "the storage is full; nothing was changed", wait).caused_by(error)
             }
             DbError::ForeignKey(_) | DbError::Other(_) => Self::internal(error),

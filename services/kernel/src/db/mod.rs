@@ -15,6 +15,7 @@ mod error;
 pub mod migrate;
 mod postgres;
 mod sqlite;
+mod suspicion;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -223,10 +224,8 @@ impl Conn {
     /// # Errors
     /// The outcome's own error.
     pub fn settle<T>(&mut self, outcome: Result<T, DbError>) -> Result<T, DbError> {
-        if let (Err(error), Held::Postgres(transaction)) = (&outcome, &mut self.0)
-            && error.breaks_connection()
-        {
-            transaction.discard();
+        if let (Err(error), Held::Postgres(transaction)) = (&outcome, &mut self.0) {
+            transaction.note(error);
         }
         outcome
     }

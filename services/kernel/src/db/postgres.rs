@@ -1,12 +1,15 @@
 //! PostgreSQL: one schema per service, a transaction per unit of work, the tenant set inside it.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Row};
+use tokio::time::Instant;
 
+use super::suspicion::Suspicion;
 use super::{DbError, Reach, bounded};
 use crate::error::Error;
 use crate::idempotency::Found;
@@ -17,6 +20,7 @@ const ASK_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Postgres {
     pool: PgPool,
+    suspicion: Arc<Suspicion>,
 }
 
 /// The options that every connection of `service` is made with.
@@ -36,21 +40,24 @@ pub(super) fn options(service: &str, url: &str) -> Result<PgConnectOptions, Erro
 
 impl Postgres {
     pub(super) fn open(service: &'static str, url: &str, connections: u32) -> Result<Self, Error> {
+        let suspicion = Arc::new(Suspicion::none());
+        let suspected = Arc::clone(&suspicion);
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(2))
             .max_lifetime(Duration::from_secs(30 * 60))
             .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
+            .before_acquire(move |connection, meta| {
+                let trusted = meta.idle_for < ASK_AFTER && suspected.spares(Instant::now(), meta.idle_for);
                 Box::pin(async move {
-                    Ok(meta.idle_for < ASK_AFTER
+                    Ok(trusted
                         || tokio::time::timeout(Duration::from_millis(500), connection.ping())
                             .await
                             .is_ok_and(|answer| answer.is_ok()))
                 })
             })
             .connect_lazy_with(options(service, url)?);
-        Ok(Self { pool })
+        Ok(Self { pool, suspicion })
     }
 
     /// Begins, tells the database whose rows may be seen, and asks `also`, in one round trip. Answers with the rows of
@@ -63,7 +70,10 @@ impl Postgres {
     ) -> Result<(Transaction, Vec<Found>), DbError> {
         let conn = tokio::time::timeout(Duration::from_secs(2), self.pool.acquire()).await;
         let conn = conn.map_err(|_| DbError::Unavailable(sqlx::Error::PoolTimedOut))??;
-        let mut transaction = Transaction { conn: Some(conn) };
+        let mut transaction = Transaction {
+            conn: Some(conn),
+            suspicion: Arc::clone(&self.suspicion),
+        };
         let mode = if read_only { "READ ONLY" } else { "READ WRITE" };
         let tenant = match reach {
             Reach::Tenant(tenant) => tenant.to_string(),
@@ -71,7 +81,8 @@ impl Postgres {
         };
         // The text holds a UUID or a fixed word, nothing from outside.
         let begin = format!("BEGIN {mode}; SELECT set_config('app.tenant', '{tenant}', true){also}");
-        let rows = bounded(sqlx::raw_sql(AssertSqlSafe(begin)).fetch_all(transaction.conn()?)).await?;
+        let rows = bounded(sqlx::raw_sql(AssertSqlSafe(begin)).fetch_all(transaction.conn()?)).await;
+        let rows = rows.inspect_err(|error| transaction.note(error))?;
         let found = rows
             .iter()
             .filter(|row| row.len() == 2)
@@ -88,6 +99,7 @@ impl Postgres {
 /// request leaves neither a lock nor a half-read answer behind.
 pub(super) struct Transaction {
     conn: Option<PoolConnection<sqlx::Postgres>>,
+    suspicion: Arc<Suspicion>,
 }
 
 impl Transaction {
@@ -97,7 +109,15 @@ impl Transaction {
             .ok_or(DbError::Unavailable(sqlx::Error::PoolClosed))
     }
 
-    pub(super) fn discard(&mut self) {
+    /// Takes note of a statement's error: a connection that broke is not used again, and its siblings are asked first.
+    pub(super) fn note(&mut self, error: &DbError) {
+        if error.breaks_connection() {
+            self.suspicion.arise(Instant::now());
+            self.discard();
+        }
+    }
+
+    fn discard(&mut self) {
         if let Some(conn) = self.conn.take() {
             drop(conn.detach());
         }
@@ -111,14 +131,18 @@ impl Transaction {
                 Ok(())
             }
             Err(error @ (DbError::Unique(_) | DbError::ForeignKey(_) | DbError::Conflict(_))) => Err(error),
-            Err(_) => Err(DbError::CommitUnknown),
+            Err(error) => {
+                self.note(&error);
+                Err(DbError::CommitUnknown)
+            }
         }
     }
 
     pub(super) async fn rollback(mut self) {
         let Ok(conn) = self.conn() else { return };
-        if bounded(conn.execute("ROLLBACK")).await.is_ok() {
-            drop(self.conn.take());
+        match bounded(conn.execute("ROLLBACK")).await {
+            Ok(_) => drop(self.conn.take()),
+            Err(error) => self.note(&error),
         }
     }
 }

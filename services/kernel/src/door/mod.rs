@@ -28,8 +28,8 @@ use crate::uow::UnitOfWork;
 
 /// A collision is tried again so often.
 const MOST_TRIES: u32 = 6;
-/// A lost connection is replaced once: nothing was committed on it.
-const MOST_RECONNECTS: u32 = 1;
+/// A lost connection is replaced so often: nothing was committed on it, or the request's key tells.
+const MOST_RECONNECTS: u32 = 2;
 
 /// The header with the request's id.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -119,7 +119,7 @@ impl Door {
             let outcome = handler(service, &mut unit, &message).await;
             unit.rollback().await;
             match outcome {
-                Err(error) if worth_another_try(&error, tries) => tries += 1,
+                Err(error) if worth_another_try(&error, tries, true) => tries += 1,
                 outcome => return Ok(Response::new(outcome?)),
             }
         }
@@ -144,6 +144,7 @@ impl Door {
         loop {
             let records = self.idempotency.of_request(&metadata, &caller, method, &message)?;
             let records = if dry_run { None } else { records };
+            let once = records.is_some() || dry_run;
             let attempt = Attempt {
                 door: self,
                 caller: &caller,
@@ -152,7 +153,7 @@ impl Door {
                 dry_run,
             };
             match attempt.run(service, &message, &handler).await {
-                Err(error) if worth_another_try(&error, tries) => {
+                Err(error) if worth_another_try(&error, tries, once) => {
                     tries += 1;
                     self.pause(tries).await;
                 }
@@ -202,10 +203,12 @@ impl Door {
     }
 }
 
-fn worth_another_try(error: &Error, tries: u32) -> bool {
+/// Whether the same request may go well when it is run again. `once`: it takes effect once, however often it is run.
+fn worth_another_try(error: &Error, tries: u32, once: bool) -> bool {
     match error.reason {
         "CONFLICT" => tries < MOST_TRIES,
-        "DATABASE_UNAVAILABLE" => tries < MOST_RECONNECTS,
+        "CONNECTION_LOST" => tries < MOST_RECONNECTS,
+        "OUTCOME_UNKNOWN" => tries < MOST_RECONNECTS && once,
         _ => false,
     }
 }
