@@ -17,6 +17,7 @@ pub mod expectation;
 pub mod forge;
 pub mod golden;
 pub mod journal;
+pub mod lab;
 pub mod proxy;
 pub mod raw;
 pub mod requests;

@@ -58,11 +58,23 @@ pub struct Town {
     pub settings: Settings,
     /// Where each service keeps its data.
     pub places: BTreeMap<&'static str, Place>,
+    /// Settings of one process over those of all, by its roles.
+    pub particular: BTreeMap<String, Settings>,
     processes: BTreeMap<String, Child>,
     folder: TempDir,
 }
 
-const SERVICES: [&str; 2] = ["auth", "orders"];
+/// The roles that keep data.
+pub const SERVICES: [&str; 2] = ["auth", "orders"];
+
+/// Servers of a town's own, in place of those that all tests share.
+#[derive(Debug, Clone)]
+pub struct Backends {
+    /// An empty PostgreSQL database, as its owner and as the working role.
+    pub database: (Target, Place),
+    /// Redis.
+    pub redis_url: String,
+}
 
 impl Town {
     /// Starts an installation with the demo restaurant and the shop next door.
@@ -72,7 +84,7 @@ impl Town {
 
     /// As [`with_demo`](Self::with_demo), with these settings over the usual ones.
     pub async fn with_settings(shape: Shape, settings: &[(&str, &str)]) -> Self {
-        let mut town = Self::prepared(shape).await;
+        let mut town = Self::prepared(shape, None).await;
         town.settings.extend(
             settings
                 .iter()
@@ -84,7 +96,7 @@ impl Town {
     }
 
     /// Migrated, with the two tenants, and not started.
-    async fn prepared(shape: Shape) -> Self {
+    pub async fn prepared(shape: Shape, backends: Option<Backends>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let host = host();
         let mut settings: Settings = vec![
@@ -133,12 +145,16 @@ impl Town {
                 }
             }
             Shape::Split => {
-                let (target, place) = postgres_database().await;
+                let ((target, place), redis) = match backends {
+                    Some(own) => (own.database, own.redis_url),
+                    None => (
+                        postgres_database().await,
+                        std::env::var("MUSTER_TEST_REDIS_URL").expect("MUSTER_TEST_REDIS_URL; `make test` starts one"),
+                    ),
+                };
                 let (Target::Postgres { owner_url, .. }, Place::Postgres { url, .. }) = (target, place.clone()) else {
                     panic!("a PostgreSQL database was asked for");
                 };
-                let redis =
-                    std::env::var("MUSTER_TEST_REDIS_URL").expect("MUSTER_TEST_REDIS_URL; `make test` starts one");
                 settings.push(("MUSTER_DATABASE__ENGINE".into(), "postgres".into()));
                 settings.push(("MUSTER_DATABASE__URL".into(), url));
                 settings.push(("MUSTER_DATABASE__OWNER_URL".into(), owner_url));
@@ -190,30 +206,55 @@ impl Town {
             services,
             settings,
             places,
+            particular: BTreeMap::new(),
             processes,
             folder,
         }
     }
 
-    async fn start_all(&mut self) {
+    /// The roles of each of its processes.
+    pub fn processes(&self) -> &'static [&'static str] {
         match self.shape {
-            Shape::AllInOne => self.start("all"),
-            Shape::Split => SERVICES
-                .into_iter()
-                .chain(["gateway"])
-                .for_each(|role| self.start(role)),
+            Shape::AllInOne => &["all"],
+            Shape::Split => &["auth", "orders", "gateway"],
+        }
+    }
+
+    async fn start_all(&mut self) {
+        for roles in self.processes() {
+            self.start(roles);
         }
         self.ready().await;
     }
 
-    /// Starts a process with these roles; each has an operator port of its own.
+    /// Starts a process with these roles.
     pub fn start(&mut self, roles: &str) {
-        let host = self.gateway.split(':').next().unwrap_or_default();
-        let port = 9090 + u16::try_from(self.processes.len()).unwrap_or_default();
-        let mut settings = self.settings.clone();
-        settings.push(("MUSTER_OPS__LISTEN".into(), format!("{host}:{port}")));
-        let child = binary::start(&settings, &["serve", "--roles", roles], &self.log_path(roles));
+        let child = self.spawn(roles);
         self.processes.insert(roles.to_owned(), child);
+    }
+
+    /// Starts a process with these roles for somebody else to look after. Its settings: see [`settings_of`](Self::settings_of).
+    pub fn spawn(&self, roles: &str) -> Child {
+        binary::start(
+            &self.settings_of(roles),
+            &["serve", "--roles", roles],
+            &self.log_path(roles),
+        )
+    }
+
+    /// The settings of the process with these roles. Each has an operator port of its own, which it keeps.
+    pub fn settings_of(&self, roles: &str) -> Settings {
+        let mut settings = self.settings.clone();
+        settings.push(("MUSTER_OPS__LISTEN".into(), self.ops(roles)));
+        settings.extend(self.particular.get(roles).into_iter().flatten().cloned());
+        settings
+    }
+
+    /// Where the process with these roles tells of itself: metrics, health.
+    pub fn ops(&self, roles: &str) -> String {
+        let host = self.gateway.split(':').next().unwrap_or_default();
+        let place = self.processes().iter().position(|known| *known == roles);
+        format!("{host}:{}", 9090 + place.unwrap_or(self.processes().len()))
     }
 
     /// Kills a process at once, as a crash does.
@@ -294,11 +335,12 @@ impl Town {
 
     /// Everything that its processes logged.
     pub fn logs(&self) -> String {
-        let read = |roles: &String| std::fs::read_to_string(self.log_path(roles)).unwrap_or_default();
-        self.processes.keys().map(read).collect()
+        let read = |roles: &&str| std::fs::read_to_string(self.log_path(roles)).unwrap_or_default();
+        self.processes().iter().map(read).collect()
     }
 
-    fn log_path(&self, roles: &str) -> PathBuf {
+    /// Where the process with these roles writes its log.
+    pub fn log_path(&self, roles: &str) -> PathBuf {
         self.folder.path().join(format!("{roles}.log"))
     }
 }

@@ -1,0 +1,317 @@
+//! Load with an open loop: requests are sent when the schedule says, however slow the answers are.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use muster::demo::{PASSWORD, SLUG};
+use muster_kernel::clock::World;
+use muster_proto::auth::v1::{RefreshSessionRequest, RefreshSessionResponse, SignInRequest, SignInResponse};
+use muster_proto::orders::v1::{GetMenuRequest, GetMenuResponse};
+use prost::Message;
+use rand::RngExt;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tonic::Code;
+use tonic::transport::Channel;
+
+use super::acts::{Act, Kind, Mix, Shop, Trade};
+use super::history::{Call, History, Told, Try};
+use super::site::Site;
+use super::{Dice, dice};
+use crate::client::Caller;
+use crate::raw::Raw;
+
+const WAITERS: [&str; 3] = ["sam", "priya", "tomasz"];
+const COOKS: [&str; 2] = ["kenji", "rosa"];
+const SIGN_IN: &str = "/muster.auth.v1.SessionService/SignIn";
+/// Auth hashes so many passwords at once here.
+const AT_THE_DOOR: usize = 4;
+/// A connection carries so many clients.
+const SHARED_BY: usize = 10;
+/// A rotated refresh token gets its successor again for ten seconds; a client that has lost the answer asks within these.
+const RENEWS_WITHIN: Duration = Duration::from_secs(9);
+
+/// How much is asked.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Requests a second.
+    pub rate: f64,
+    /// For so long.
+    pub length: Duration,
+    /// What.
+    pub mix: Mix,
+    /// The deadline that clients give.
+    pub deadline: Duration,
+    /// A client that is told UNAVAILABLE asks once more, as ours do.
+    pub asks_twice: bool,
+}
+
+impl Plan {
+    /// A shift at so many requests a second.
+    pub fn shift(rate: f64, length: Duration) -> Self {
+        Self {
+            rate,
+            length,
+            mix: Mix::shift(),
+            deadline: Duration::from_secs(5),
+            asks_twice: false,
+        }
+    }
+}
+
+/// Somebody who has signed in.
+struct Client {
+    channel: Channel,
+    trade: Trade,
+    token: Mutex<String>,
+    refresh: tokio::sync::Mutex<String>,
+}
+
+/// Clients with their history.
+pub struct Load {
+    clients: Vec<Client>,
+    shop: Shop,
+    history: History,
+    /// Request ids begin with it, so that the databases tell this run from others.
+    run: String,
+    began: Instant,
+    seed: u64,
+    numbers: Mutex<u32>,
+    outcomes: Mutex<BTreeMap<(u64, &'static str), u32>>,
+}
+
+impl Load {
+    /// Signs so many clients in. Takes about 40 ms of processor time each.
+    pub async fn sign_in(site: &Site, clients: usize) -> Arc<Self> {
+        let channels: Vec<Channel> = (0..clients.div_ceil(SHARED_BY)).map(|_| site.channel()).collect();
+        let plain = site.plain_channel();
+        let signing = (0..clients).map(|number| {
+            let (login, trade) = match number % 5 {
+                place @ 0..=2 => (WAITERS.get(place), Trade::Waiter),
+                place => (COOKS.get(place - 3), Trade::Cook),
+            };
+            let channel = channels.get(number / SHARED_BY).expect("a channel").clone();
+            sign_in(plain.clone(), channel, login.expect("a login"), trade)
+        });
+        let clients: Vec<Client> = futures::stream::iter(signing).buffered(AT_THE_DOOR).collect().await;
+        let anybody = Caller {
+            channel: plain,
+            token: locked(&clients.first().expect("a client").token).clone(),
+        };
+        let location_id = site.town.demo.location_id.clone();
+        let request = GetMenuRequest {
+            location_id: location_id.clone(),
+            include_archived: false,
+        };
+        let menu: GetMenuResponse = anybody
+            .raw(Kind::Menu.path(), &request.encode_to_vec(), &[])
+            .await
+            .decode();
+        let run = World::system().random::<6>();
+        Arc::new(Self {
+            clients,
+            shop: Shop::new(&location_id, menu),
+            history: History::in_folder(site.folder()),
+            run: run.iter().map(|byte| format!("{byte:02x}")).collect(),
+            began: Instant::now(),
+            seed: site.seed,
+            numbers: Mutex::default(),
+            outcomes: Mutex::default(),
+        })
+    }
+
+    /// Sends what the plan says, and waits until every call has ended, well or not.
+    pub async fn run(self: Arc<Self>, plan: Plan) {
+        let first = *locked(&self.numbers);
+        let mut dice = dice(self.seed, 1 << 32 | u64::from(first));
+        let started = Instant::now();
+        let mut calls = JoinSet::new();
+        let mut sent = 0_u32;
+        loop {
+            let due = Duration::from_secs_f64(f64::from(sent) / plan.rate);
+            if due >= plan.length {
+                break;
+            }
+            sleep_until(started + due).await;
+            let call = self.prepare(&plan.mix, started + due, &mut dice);
+            let (load, plan) = (Arc::clone(&self), plan.clone());
+            calls.spawn(async move { load.make(call, &plan).await });
+            while calls.try_join_next().is_some() {}
+            sent += 1;
+        }
+        while calls.join_next().await.is_some() {}
+        self.history.flush();
+    }
+
+    /// What the clients remember.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What every request id of this run begins with.
+    pub fn run_id(&self) -> &str {
+        &self.run
+    }
+
+    /// Since the clients came.
+    pub fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// What was answered when: by second since the clients came, and by outcome.
+    pub fn outcomes(&self) -> BTreeMap<(u64, &'static str), u32> {
+        locked(&self.outcomes).clone()
+    }
+
+    fn prepare(&self, mix: &Mix, due: Instant, dice: &mut Dice) -> Call {
+        let Act {
+            kind,
+            body,
+            order,
+            item,
+        } = self.shop.next(mix, dice);
+        let number = {
+            let mut numbers = locked(&self.numbers);
+            *numbers += 1;
+            *numbers
+        };
+        let able: Vec<usize> = (0..self.clients.len())
+            .filter(|index| {
+                self.clients
+                    .get(*index)
+                    .is_some_and(|client| client.trade == kind.trade())
+            })
+            .collect();
+        let client = able.get(dice.random_range(0..able.len())).copied().unwrap_or_default();
+        let call = Call {
+            number,
+            kind,
+            client,
+            key: format!("key-{}-{number}", self.run),
+            body,
+            order,
+            item,
+            due: due.duration_since(self.began),
+            tries: Vec::new(),
+        };
+        self.history.begin(call.clone());
+        call
+    }
+
+    async fn make(&self, call: Call, plan: &Plan) {
+        if call.kind == Kind::Refresh {
+            return self.renew(&call, plan.deadline).await;
+        }
+        let mut answer = self.ask(&call, 1, plan.deadline, None).await;
+        let unavailable = |answer: &Option<Raw>| answer.as_ref().is_some_and(|raw| raw.code == Code::Unavailable);
+        if plan.asks_twice && unavailable(&answer) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            answer = self.ask(&call, 2, plan.deadline, None).await;
+        }
+        if let Some(raw) = answer.filter(|raw| raw.code == Code::Ok) {
+            self.shop.learn(&call, &raw);
+        }
+    }
+
+    /// Asks once and writes down what came. `through` is another connection than the client's own.
+    pub async fn ask(&self, call: &Call, number: u32, deadline: Duration, through: Option<&Channel>) -> Option<Raw> {
+        let client = self.clients.get(call.client).expect("a client");
+        let caller = Caller {
+            channel: through.unwrap_or(&client.channel).clone(),
+            token: match call.kind {
+                Kind::Refresh => String::new(),
+                _ => locked(&client.token).clone(),
+            },
+        };
+        let request = format!("{}-{}-{number}", self.run, call.number);
+        let limit = format!("{}m", deadline.as_millis());
+        let mut metadata = vec![("x-request-id", request.as_str()), ("grpc-timeout", limit.as_str())];
+        if call.kind.is_mutating() {
+            metadata.push(("idempotency-key", call.key.as_str()));
+        }
+        let sent = self.now();
+        // A little more than the deadline: whoever answers too late does answer.
+        let patience = deadline + Duration::from_secs(1);
+        let raw = timeout(patience, caller.raw(call.kind.path(), &call.body, &metadata))
+            .await
+            .ok();
+        let answer = raw.as_ref().map(Told::of);
+        self.count(answer.as_ref());
+        let done = self.now();
+        self.history.tried(
+            call.number,
+            Try {
+                request,
+                sent,
+                done,
+                answer,
+            },
+        );
+        raw
+    }
+
+    fn count(&self, told: Option<&Told>) {
+        let outcome = match told.map(|told| told.code) {
+            Some(Code::Ok) => "ok",
+            Some(Code::ResourceExhausted) => "shed",
+            Some(Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Aborted) => "unavailable",
+            Some(Code::DeadlineExceeded) | None => "late",
+            Some(Code::Internal) => "internal",
+            Some(_) => "refused",
+        };
+        *locked(&self.outcomes)
+            .entry((self.now().as_secs(), outcome))
+            .or_default() += 1;
+    }
+
+    /// Renews a session as a client does: one at a time, and again with the same token where no answer came.
+    async fn renew(&self, call: &Call, deadline: Duration) {
+        let client = self.clients.get(call.client).expect("a client");
+        let mut refresh = client.refresh.lock().await;
+        let refresh_token = refresh.clone();
+        let body = RefreshSessionRequest { refresh_token }.encode_to_vec();
+        let call = Call { body, ..call.clone() };
+        let began = Instant::now();
+        let mut number = 0;
+        while began.elapsed() < RENEWS_WITHIN {
+            number += 1;
+            let answer = self
+                .ask(&call, number, deadline.min(Duration::from_secs(2)), None)
+                .await;
+            match answer {
+                Some(raw) if raw.code == Code::Ok => {
+                    let tokens = raw.decode::<RefreshSessionResponse>().tokens.unwrap_or_default();
+                    *refresh = tokens.refresh_token;
+                    *locked(&client.token) = tokens.access_token;
+                    return;
+                }
+                Some(raw) if !Told::of(&raw).is_passing() => return,
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+}
+
+async fn sign_in(plain: Channel, channel: Channel, login: &str, trade: Trade) -> Client {
+    let request = SignInRequest {
+        tenant_slug: SLUG.to_owned(),
+        login: login.to_owned(),
+        password: PASSWORD.to_owned(),
+        ..SignInRequest::default()
+    };
+    let nobody = Caller::nobody(plain);
+    let answer = nobody.patiently(SIGN_IN, &request.encode_to_vec(), &[]).await;
+    let tokens = answer.decode::<SignInResponse>().tokens.expect("tokens");
+    Client {
+        channel,
+        trade,
+        token: Mutex::new(tokens.access_token),
+        refresh: tokio::sync::Mutex::new(tokens.refresh_token),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
