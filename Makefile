@@ -23,9 +23,9 @@ bench: ## Measure: the benchmarks, built for release
 	@scripts/need test
 	@scripts/services run scripts/bench
 
-chaos: ## Break things on purpose: the fault lab
+chaos: ## Break things on purpose (SCENARIO=kill SEED=7 STORE=pg; without SCENARIO: what there is)
 	@scripts/need test
-	@scripts/services run scripts/chaos
+	@scripts/services run scripts/chaos $(MAKEOVERRIDES)
 
 clean: ## Remove what was built and stop the tests' services
 	@scripts/services stop

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -46,9 +47,14 @@ pub struct End {
     pub wanted: bool,
 }
 
+/// How a process is started, by its name.
+pub type Start = Arc<dyn Fn(&str) -> Child + Send + Sync>;
+
 /// The processes of one installation. They are killed when it is dropped.
 pub struct Crew {
     members: BTreeMap<&'static str, Member>,
+    start: Start,
+    tell: mpsc::UnboundedSender<End>,
     ends: mpsc::UnboundedReceiver<End>,
 }
 
@@ -69,17 +75,25 @@ struct Orders {
 
 impl Crew {
     /// Starts these processes, each as `start` says.
-    pub fn start(roles: &[&'static str], start: impl Fn(&str) -> Child + Clone + Send + 'static) -> Self {
+    pub fn start(roles: &[&'static str], start: Start) -> Self {
         let (tell, ends) = mpsc::unbounded_channel();
-        let mut members = BTreeMap::new();
-        for roles in roles.iter().copied() {
-            let (orders, obeys) = watch::channel(Orders::default());
-            let (told, state) = watch::channel((None, 0));
-            let (start, tell) = (start.clone(), tell.clone());
-            let work = tokio::spawn(keep(roles, start, obeys, told, tell));
-            members.insert(roles, Member { state, orders, work });
-        }
-        Self { members, ends }
+        let mut crew = Self {
+            members: BTreeMap::new(),
+            start,
+            tell,
+            ends,
+        };
+        roles.iter().for_each(|roles| crew.add(roles));
+        crew
+    }
+
+    /// Starts one more process.
+    pub fn add(&mut self, roles: &'static str) {
+        let (orders, obeys) = watch::channel(Orders::default());
+        let (told, state) = watch::channel((None, 0));
+        let (start, tell) = (Arc::clone(&self.start), self.tell.clone());
+        let work = tokio::spawn(keep(roles, start, obeys, told, tell));
+        self.members.insert(roles, Member { state, orders, work });
     }
 
     /// The roles of each process.
@@ -98,6 +112,18 @@ impl Crew {
     /// How often it was started.
     pub fn starts(&self, roles: &str) -> u32 {
         self.member(roles).state.borrow().1
+    }
+
+    /// Kills a process and waits until it has been started again.
+    pub async fn kill(&self, roles: &str) {
+        let mut state = self.member(roles).state.clone();
+        let before = state.borrow_and_update().1;
+        self.signal(roles, Signal::Kill).await;
+        let again = timeout(
+            Duration::from_secs(30),
+            state.wait_for(|(pid, starts)| *starts > before && pid.is_some()),
+        );
+        assert!(again.await.is_ok(), "{roles} is not started again");
     }
 
     /// Sends a signal; a process that ends by it is started again.
@@ -160,7 +186,7 @@ impl Drop for Crew {
 
 async fn keep(
     roles: &'static str,
-    start: impl Fn(&str) -> Child,
+    start: Start,
     mut obeys: watch::Receiver<Orders>,
     told: watch::Sender<(Option<u32>, u32)>,
     tell: mpsc::UnboundedSender<End>,

@@ -80,6 +80,18 @@ pub struct Load {
     seed: u64,
     numbers: Mutex<u32>,
     outcomes: Mutex<BTreeMap<(u64, &'static str), u32>>,
+    enough: tokio::sync::watch::Sender<bool>,
+}
+
+/// Ends the schedule of a load before its time. Calls that were sent go on to their end.
+#[derive(Clone)]
+pub struct Stopper(tokio::sync::watch::Sender<bool>);
+
+impl Stopper {
+    /// Nothing more is sent.
+    pub fn cancel(&self) {
+        self.0.send_replace(true);
+    }
 }
 
 impl Load {
@@ -119,6 +131,7 @@ impl Load {
             seed: site.seed,
             numbers: Mutex::default(),
             outcomes: Mutex::default(),
+            enough: tokio::sync::watch::Sender::new(false),
         })
     }
 
@@ -131,18 +144,51 @@ impl Load {
         let mut sent = 0_u32;
         loop {
             let due = Duration::from_secs_f64(f64::from(sent) / plan.rate);
-            if due >= plan.length {
+            if due >= plan.length || *self.enough.borrow() {
                 break;
             }
             sleep_until(started + due).await;
             let call = self.prepare(&plan.mix, started + due, &mut dice);
             let (load, plan) = (Arc::clone(&self), plan.clone());
-            calls.spawn(async move { load.make(call, &plan).await });
+            calls.spawn(async move {
+                load.make(call, &plan).await;
+            });
             while calls.try_join_next().is_some() {}
             sent += 1;
         }
         while calls.join_next().await.is_some() {}
         self.history.flush();
+    }
+
+    /// How much can be done: so many clients at a time, each of whom waits for his answer. Good answers a second.
+    pub async fn saturate(self: &Arc<Self>, at_once: usize, length: Duration) -> f64 {
+        let plan = Plan::shift(0.0, length);
+        let ends = Instant::now() + length;
+        let working = (0..at_once).map(|worker| {
+            let (load, plan) = (Arc::clone(self), plan.clone());
+            let first = u64::from(*locked(&self.numbers));
+            let mut dice = dice(self.seed, (worker as u64 + 2) << 40 | first);
+            tokio::spawn(async move {
+                let mut good = 0_u32;
+                while Instant::now() < ends {
+                    let call = load.prepare(&plan.mix, Instant::now(), &mut dice);
+                    good += u32::from(load.make(call, &plan).await);
+                }
+                good
+            })
+        });
+        let working: Vec<_> = working.collect();
+        let mut good = 0;
+        for work in working {
+            good += work.await.expect("a client works");
+        }
+        self.history.flush();
+        f64::from(good) / length.as_secs_f64()
+    }
+
+    /// What ends a run early.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.enough.clone())
     }
 
     /// What the clients remember.
@@ -200,7 +246,8 @@ impl Load {
         call
     }
 
-    async fn make(&self, call: Call, plan: &Plan) {
+    /// Makes a call; whether it was answered well.
+    async fn make(&self, call: Call, plan: &Plan) -> bool {
         if call.kind == Kind::Refresh {
             return self.renew(&call, plan.deadline).await;
         }
@@ -210,9 +257,9 @@ impl Load {
             tokio::time::sleep(Duration::from_millis(100)).await;
             answer = self.ask(&call, 2, plan.deadline, None).await;
         }
-        if let Some(raw) = answer.filter(|raw| raw.code == Code::Ok) {
-            self.shop.learn(&call, &raw);
-        }
+        let good = answer.filter(|raw| raw.code == Code::Ok);
+        good.iter().for_each(|raw| self.shop.learn(&call, raw));
+        good.is_some()
     }
 
     /// Asks once and writes down what came. `through` is another connection than the client's own.
@@ -267,7 +314,7 @@ impl Load {
     }
 
     /// Renews a session as a client does: one at a time, and again with the same token where no answer came.
-    async fn renew(&self, call: &Call, deadline: Duration) {
+    async fn renew(&self, call: &Call, deadline: Duration) -> bool {
         let client = self.clients.get(call.client).expect("a client");
         let mut refresh = client.refresh.lock().await;
         let refresh_token = refresh.clone();
@@ -285,12 +332,13 @@ impl Load {
                     let tokens = raw.decode::<RefreshSessionResponse>().tokens.unwrap_or_default();
                     *refresh = tokens.refresh_token;
                     *locked(&client.token) = tokens.access_token;
-                    return;
+                    return true;
                 }
-                Some(raw) if !Told::of(&raw).is_passing() => return,
+                Some(raw) if !Told::of(&raw).is_passing() => return false,
                 _ => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
+        false
     }
 }
 

@@ -13,6 +13,7 @@ pub mod judge;
 pub mod load;
 pub mod scenarios;
 pub mod site;
+pub mod stalled;
 pub mod watch;
 pub mod wire;
 

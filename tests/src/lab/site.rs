@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster::demo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::{Channel, Endpoint};
 
-use super::crew::Crew;
+use super::crew::{Crew, Start};
 use super::wire::Wire;
 use crate::town::{Backends, SERVICES, Shape, Town};
 
@@ -69,20 +72,7 @@ impl Site {
             .map(|(name, value)| (name.to_owned(), value));
         town.settings.extend(own);
         let wires = wire(&mut town, seed).await;
-        let settings: BTreeMap<_, _> = town
-            .processes()
-            .iter()
-            .map(|roles| (*roles, town.settings_of(roles)))
-            .collect();
-        let logs: BTreeMap<_, _> = town
-            .processes()
-            .iter()
-            .map(|roles| (*roles, town.log_path(roles)))
-            .collect();
-        let crew = Crew::start(town.processes(), move |roles| {
-            let (settings, log) = (settings.get(roles).expect("settings"), logs.get(roles).expect("a log"));
-            crate::binary::start(settings, &["serve", "--roles", roles], log)
-        });
+        let crew = Crew::start(town.processes(), start(&town));
         town.ready().await;
         town.demo = demo::fill(&town.channel().await).await.expect("the demo is filled");
         let folder = folder.to_owned();
@@ -135,6 +125,41 @@ impl Site {
         lazy(&self.town.gateway)
     }
 
+    /// Starts a second process with these roles beside the first, waits until it is ready, and leads every wire to it. Answers
+    /// its name. Connections that live stay with the first.
+    pub async fn relieve(&mut self, roles: &'static str) -> &'static str {
+        let second = stand_in(roles);
+        if self.crew.roles().contains(&second) {
+            self.crew.wake(second);
+        } else {
+            self.crew.add(second);
+        }
+        self.lead(roles, true).await;
+        second
+    }
+
+    /// Starts the first process with these roles again, waits until it is ready, and leads every wire back to it.
+    pub async fn give_back(&mut self, roles: &'static str) {
+        self.crew.wake(roles);
+        self.lead(roles, false).await;
+    }
+
+    async fn lead(&self, roles: &'static str, away: bool) {
+        let settings: BTreeMap<_, _> = moved(&self.town, roles).into_iter().collect();
+        let there = |name: &str| settings.get(name).cloned().unwrap_or_default();
+        let (ops, address) = match (away, self.town.services.get(roles)) {
+            (false, Some(address)) => (self.town.ops(roles), address.clone()),
+            (false, None) => (self.town.ops(roles), self.town.gateway.clone()),
+            (true, Some(_)) => (
+                there("MUSTER_OPS__LISTEN"),
+                there(&format!("MUSTER_ROLES__{}__LISTEN", roles.to_uppercase())),
+            ),
+            (true, None) => (there("MUSTER_OPS__LISTEN"), there("MUSTER_GATEWAY__LISTEN")),
+        };
+        ready(&ops).await;
+        self.wires_to(roles).into_iter().for_each(|wire| wire.lead_to(&address));
+    }
+
     /// What the run leaves goes here.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -164,6 +189,68 @@ impl Site {
             let _ = std::fs::copy(self.town.log_path(roles), self.folder.join(format!("{roles}.log")));
         }
     }
+}
+
+/// Waits until the process with this operator port says that it is ready.
+async fn ready(ops: &str) {
+    let asked = timeout(Duration::from_secs(30), async {
+        while !says_ready(ops).await.unwrap_or(false) {
+            sleep(Duration::from_millis(25)).await;
+        }
+    });
+    assert!(asked.await.is_ok(), "the process at {ops} does not get ready");
+}
+
+async fn says_ready(ops: &str) -> std::io::Result<bool> {
+    let mut socket = TcpStream::connect(ops).await?;
+    socket
+        .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .await?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await?;
+    Ok(answer.starts_with("HTTP/1.1 200"))
+}
+
+/// How the processes of a town are started, and their stand-ins.
+fn start(town: &Town) -> Start {
+    let mut known = BTreeMap::new();
+    for roles in town.processes() {
+        let settings = town.settings_of(roles);
+        let second = stand_in(roles);
+        let moved = settings.iter().cloned().chain(moved(town, roles)).collect();
+        known.insert(*roles, (*roles, settings, town.log_path(roles)));
+        known.insert(second, (*roles, moved, town.log_path(roles)));
+    }
+    Arc::new(move |name| {
+        let (roles, settings, log) = known.get(name).expect("a process of this town");
+        crate::binary::start(settings, &["serve", "--roles", roles], log)
+    })
+}
+
+/// The name of the process that takes the place of another.
+pub fn stand_in(roles: &str) -> &'static str {
+    match roles {
+        "auth" => "auth, second",
+        "orders" => "orders, second",
+        "gateway" => "gateway, second",
+        _ => "all, second",
+    }
+}
+
+/// Where a stand-in listens: beside the one whose place it takes.
+fn moved(town: &Town, roles: &str) -> Vec<(String, String)> {
+    let beside = |address: &str| {
+        let (host, port) = address.split_once(':').expect("host and port");
+        format!("{host}:{}", port.parse::<u16>().expect("a port") + 100)
+    };
+    let own = match town.services.get(roles) {
+        Some(address) => (
+            format!("MUSTER_ROLES__{}__LISTEN", roles.to_uppercase()),
+            beside(address),
+        ),
+        None => ("MUSTER_GATEWAY__LISTEN".to_owned(), beside(&town.gateway)),
+    };
+    vec![own, ("MUSTER_OPS__LISTEN".to_owned(), beside(&town.ops(roles)))]
 }
 
 fn lazy(address: &str) -> Channel {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
+use muster_kernel::clock::World;
 use muster_kernel::log::Position;
 use muster_proto::orders::v1::WatchKitchenRequest;
 use muster_proto::orders::v1::watch_kitchen_response::Message;
@@ -61,10 +62,20 @@ pub struct Diary {
     pub board: Board,
     /// From each break to the first message afterwards.
     pub breaks: Vec<Duration>,
+    /// From each event to this screen.
+    pub lags: Vec<Duration>,
     token: String,
 }
 
 impl Diary {
+    /// The diary of a stream that was opened from no place.
+    pub fn opened() -> Self {
+        Self {
+            seen: vec![Seen::Opened(None)],
+            ..Self::default()
+        }
+    }
+
     /// The place up to which it has seen everything.
     pub fn position(&self) -> Position {
         read_token(&self.token)
@@ -87,6 +98,11 @@ impl Watcher {
         };
         let task = tokio::spawn(watch(caller, site.town.demo.location_id.clone(), Arc::clone(&diary)));
         Self { diary, task }
+    }
+
+    /// Forgets how long events took so far.
+    pub fn forget_lags(&self) {
+        self.diary.lock().unwrap_or_else(PoisonError::into_inner).lags.clear();
     }
 
     /// What it wrote so far.
@@ -142,7 +158,8 @@ async fn watch(caller: Caller, location_id: String, diary: Arc<Mutex<Diary>>) {
     }
 }
 
-fn note(diary: &mut Diary, message: Message) {
+/// Takes a message in.
+pub fn note(diary: &mut Diary, message: Message) {
     let (seen, token) = match message {
         Message::Snapshot(snapshot) => {
             let token = snapshot.resume_token.clone();
@@ -158,6 +175,9 @@ fn note(diary: &mut Diary, message: Message) {
                 order: change.order_id.clone(),
                 version: change.tickets.iter().map(|ticket| ticket.order_version).max(),
             });
+            diary
+                .lags
+                .extend((World::system().now() - moment(change.at)).to_std().ok());
             diary.board.apply(change);
             (seen, token)
         }

@@ -14,9 +14,19 @@ use super::watch::Watcher;
 use crate::client::Caller;
 
 mod calm;
+mod kill;
+mod rolling;
+mod slow;
+mod spike;
 
 /// Every scenario, in the order in which `SCENARIO=all` runs them.
-pub const ALL: &[Scenario] = &[calm::SCENARIO];
+pub const ALL: &[Scenario] = &[
+    calm::SCENARIO,
+    kill::SCENARIO,
+    rolling::SCENARIO,
+    slow::SCENARIO,
+    spike::SCENARIO,
+];
 
 /// Both databases.
 pub const BOTH: &[Store] = &[Store::Sqlite, Store::Postgres];

@@ -1,0 +1,118 @@
+//! Ten times as much as can be done.
+//!
+//! The load is made on the same two cores, so what the machine can do is measured first in the same way: by clients who
+//! wait for their answer.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio::time::{Instant, sleep};
+use tonic::Code;
+
+use super::{BOTH, Run, Scenario, Stage};
+use crate::lab::history::{Call, Try};
+use crate::lab::judge::{Verdict, spread};
+use crate::lab::load::Plan;
+use crate::lab::site::Options;
+
+/// A flood of requests.
+pub const SCENARIO: Scenario = Scenario {
+    name: "spike",
+    items: &["R-18"],
+    stores: BOTH,
+    about: "ten times the measured capacity for 20 s (TIMES=10)",
+    run: |run| run_it(run).boxed(),
+};
+
+const AT_ONCE: usize = 32;
+const MEASURED_FOR: Duration = Duration::from_secs(6);
+const RECOVERS_WITHIN: Duration = Duration::from_secs(30);
+const SHED_WITHIN: Duration = Duration::from_millis(50);
+
+async fn run_it(run: Run) -> Verdict {
+    let site = run.site(Options::default()).await;
+    let mut stage = Stage::set(site, run.wish("CLIENTS", 40), 2).await;
+    let mut verdict = Verdict::default();
+    let length = run.seconds(20);
+    // Caches fill, connections open.
+    stage.load.saturate(AT_ONCE, Duration::from_secs(2)).await;
+    let capacity = stage.load.saturate(AT_ONCE, MEASURED_FOR).await;
+    verdict.figure("capacity", format!("{capacity:.0}/s"));
+    let normal = memory(&stage).await;
+    let from = stage.load.now();
+    let rate = capacity * run.wish("TIMES", 10.0);
+    stage.load.clone().run(Plan::shift(rate, length)).await;
+    let most = memory(&stage).await;
+    let calls: Vec<Call> = stage
+        .load
+        .history()
+        .calls()
+        .into_iter()
+        .filter(|call| call.due >= from)
+        .collect();
+    during(&calls, capacity, length, &mut verdict);
+    for ((roles, normal), (_, most)) in normal.into_iter().zip(most) {
+        verdict.figure(
+            format!("memory of {roles}"),
+            format!("{normal} KiB, {most} KiB after the spike"),
+        );
+        verdict.must(most <= normal * 2, || {
+            format!("R-18: {roles} grew from {normal} to {most} KiB")
+        });
+    }
+    let ended = Instant::now();
+    loop {
+        let now = stage.load.saturate(AT_ONCE, Duration::from_secs(3)).await;
+        if now >= capacity * 0.9 {
+            verdict.figure(
+                "capacity again after",
+                format!("{:.0} s ({now:.0}/s)", ended.elapsed().as_secs_f64()),
+            );
+            break;
+        }
+        if ended.elapsed() > RECOVERS_WITHIN {
+            verdict.findings.push(format!(
+                "R-18: {now:.0}/s {RECOVERS_WITHIN:?} after the spike, {capacity:.0}/s before"
+            ));
+            break;
+        }
+    }
+    sleep(Duration::from_millis(500)).await;
+    verdict.and(stage.judge().await);
+    verdict
+}
+
+fn during(calls: &[Call], capacity: f64, length: Duration, verdict: &mut Verdict) {
+    let tries = || calls.iter().filter_map(|call| call.tries.first());
+    let with = |code| move |each: &&Try| each.answer.as_ref().is_some_and(|told| told.code == code);
+    let good = tries().filter(with(Code::Ok)).count();
+    let goodput = good as f64 / length.as_secs_f64();
+    verdict.figure(
+        "asked for in the spike",
+        format!("{:.0}/s", calls.len() as f64 / length.as_secs_f64()),
+    );
+    verdict.figure(
+        "goodput in the spike",
+        format!("{goodput:.0}/s, {:.0} % of capacity", goodput / capacity * 100.0),
+    );
+    verdict.must(goodput >= capacity * 0.8, || {
+        format!("R-18: goodput is {goodput:.0}/s of {capacity:.0}/s")
+    });
+    let took = |each: &Try| each.done.saturating_sub(each.sent);
+    let mut shed: Vec<Duration> = tries().filter(with(Code::ResourceExhausted)).map(took).collect();
+    verdict.figure("shed answers", spread(&mut shed));
+    let median = shed.get(shed.len() / 2).copied().unwrap_or_default();
+    verdict.must(median <= SHED_WITHIN, || {
+        format!("R-18: who is shed waits {median:?} (p50) for it")
+    });
+    let mut admitted: Vec<Duration> = tries().filter(with(Code::Ok)).map(took).collect();
+    verdict.figure("admitted, from sending", spread(&mut admitted));
+}
+
+async fn memory(stage: &Stage) -> Vec<(&'static str, u64)> {
+    let mut all = Vec::new();
+    for roles in stage.site.crew.roles() {
+        all.push((roles, stage.site.crew.memory(roles).await));
+    }
+    all
+}
