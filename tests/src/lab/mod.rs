@@ -7,10 +7,12 @@
 pub mod acts;
 pub mod board;
 pub mod books;
+pub mod cluster;
 pub mod crew;
 pub mod history;
 pub mod judge;
 pub mod load;
+pub mod probe;
 pub mod scenarios;
 pub mod site;
 pub mod stalled;

@@ -18,6 +18,7 @@ mod kill;
 mod rolling;
 mod slow;
 mod spike;
+pub mod storage;
 
 /// Every scenario, in the order in which `SCENARIO=all` runs them.
 pub const ALL: &[Scenario] = &[
@@ -26,6 +27,13 @@ pub const ALL: &[Scenario] = &[
     rolling::SCENARIO,
     slow::SCENARIO,
     spike::SCENARIO,
+    storage::RESTART,
+    storage::FAILOVER,
+    storage::DROPPED,
+    storage::FROZEN,
+    storage::PARTITION,
+    storage::REDIS,
+    storage::REPLAY,
 ];
 
 /// Both databases.
