@@ -3,8 +3,11 @@
     clippy::expect_used,
     clippy::panic,
     clippy::missing_panics_doc,
-    reason = "tests fail by panicking"
+    clippy::print_stderr,
+    reason = "tests fail by panicking, and say what they found"
 )]
+
+pub mod model;
 
 use std::sync::Arc;
 

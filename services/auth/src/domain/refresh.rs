@@ -2,7 +2,7 @@
 //!
 //! A session is a family of refresh tokens, numbered by generation. Only the number is stored, with a seed that is worth
 //! nothing without the server's key: a token is computed from them, and computed again when its answer was lost. So there
-//! is never a second successor, whoever asks and however often at once.
+//! is never a second successor, whoever asks and however often at once. `tests/model_refresh` holds it to that.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

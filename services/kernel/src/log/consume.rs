@@ -1,5 +1,5 @@
 //! Consuming another service's log: each event takes effect exactly once, because the cursor moves in the transaction
-//! that holds the effect.
+//! that holds the effect. `tests/model_kernel/reader.rs` holds it to that where consumers race and fail half-way.
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;

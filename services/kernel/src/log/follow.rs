@@ -1,4 +1,5 @@
-//! Following a log: what is there, then what comes.
+//! Following a log: what is there, then what comes. `tests/model_kernel/reader.rs` interrupts it at any moment, while
+//! transactions are committed in any order.
 
 use std::time::Duration;
 

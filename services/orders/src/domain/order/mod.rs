@@ -1,4 +1,5 @@
-//! The order: what may be done with it, and what it then is.
+//! The order: what may be done with it, and what it then is. `tests/model_order` tells the same in simpler words, and
+//! holds it to that.
 
 pub mod change;
 pub mod course;
