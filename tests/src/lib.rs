@@ -10,6 +10,7 @@
 )]
 
 pub mod attack;
+pub mod bad;
 pub mod binary;
 pub mod client;
 pub mod contract;
