@@ -12,8 +12,8 @@ use uuid::Uuid;
 type Running = Arc<Mutex<HashMap<(Uuid, bool), usize>>>;
 
 /// Counts what runs, by tenant. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct AtOnce {
+#[derive(Debug, Clone)]
+pub struct AtOnce {
     running: Running,
     /// Calls of a tenant at once.
     calls: usize,
@@ -22,13 +22,15 @@ pub(crate) struct AtOnce {
 }
 
 /// One request's turn, until it is dropped.
-pub(crate) struct Turn {
+#[derive(Debug)]
+pub struct Turn {
     running: Running,
     key: (Uuid, bool),
 }
 
 impl AtOnce {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    /// Nothing runs yet, within these bounds.
+    pub fn new(settings: &Settings) -> Self {
         Self {
             running: Running::default(),
             calls: settings.tenant_calls_at_once,
@@ -36,8 +38,11 @@ impl AtOnce {
         }
     }
 
-    /// A request of this tenant begins.
-    pub(crate) fn begin(&self, tenant: Uuid, streaming: bool) -> Result<Turn, Error> {
+    /// A request of this tenant begins: a stream, or a call. Each is counted apart.
+    ///
+    /// # Errors
+    /// `TOO_MANY_AT_ONCE`.
+    pub fn begin(&self, tenant: Uuid, streaming: bool) -> Result<Turn, Error> {
         let busy = || {
             metrics::counter!("muster_gateway_limited_total", "by" => "at_once").increment(1);
             let message = "too many requests of your business at once; slow down";

@@ -4,13 +4,15 @@
 //! bytes. It knows no business rule and decodes no business message.
 
 mod admit;
-mod at_once;
+pub mod at_once;
 mod browser;
 mod clients;
 mod forward;
 mod limits;
 mod own;
+pub mod quota;
 mod shared_limits;
+pub mod tally;
 mod upstreams;
 
 use std::convert::Infallible;

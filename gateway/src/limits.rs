@@ -4,22 +4,18 @@
 //! [`SharedLimits`] adds what the other gateways counted.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::state::keyed::DashMapStateStore;
-use governor::{Quota, RateLimiter};
+use governor::clock::DefaultClock;
 use muster_kernel::Error;
 use muster_kernel::config::Gateway as Settings;
 use muster_kernel::edge::network;
 use muster_kernel::identity::Caller;
 use uuid::Uuid;
 
+use crate::quota::Quota;
 use crate::shared_limits::SharedLimits;
-
-type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
 
 /// Idle callers are forgotten this often.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -29,11 +25,10 @@ const SWEEP: Duration = Duration::from_secs(60);
 pub(crate) struct Limits(Arc<Inner>);
 
 struct Inner {
-    tenants: Keyed<Uuid>,
-    principals: Keyed<Uuid>,
-    addresses: Keyed<IpAddr>,
-    public: Keyed<IpAddr>,
-    clock: DefaultClock,
+    tenants: Quota<Uuid>,
+    principals: Quota<Uuid>,
+    addresses: Quota<IpAddr>,
+    public: Quota<IpAddr>,
     shared: Option<SharedLimits>,
 }
 
@@ -44,7 +39,6 @@ impl Limits {
             principals: keyed(settings.principal_per_second, settings.principal_burst),
             addresses: keyed(settings.address_per_second, settings.address_burst),
             public: keyed(settings.public_per_second, settings.public_burst),
-            clock: DefaultClock::default(),
             shared,
         });
         let weak = Arc::downgrade(&inner);
@@ -52,10 +46,10 @@ impl Limits {
             loop {
                 tokio::time::sleep(SWEEP).await;
                 let Some(inner) = weak.upgrade() else { return };
-                inner.tenants.retain_recent();
-                inner.principals.retain_recent();
-                inner.addresses.retain_recent();
-                inner.public.retain_recent();
+                inner.tenants.forget_idle();
+                inner.principals.forget_idle();
+                inner.addresses.forget_idle();
+                inner.public.forget_idle();
             }
         });
         Self(inner)
@@ -83,13 +77,11 @@ impl Limits {
             .map_or(Ok(()), |id| self.check(&self.0.principals, &id, "principal"))
     }
 
-    fn check<K>(&self, limiter: &Keyed<K>, key: &K, kind: &'static str) -> Result<(), Error>
+    fn check<K>(&self, quota: &Quota<K>, key: &K, kind: &'static str) -> Result<(), Error>
     where
         K: std::hash::Hash + Eq + Clone + ToString,
     {
-        let local = limiter
-            .check_key(key)
-            .map_err(|early| early.wait_time_from(self.0.clock.now()));
+        let local = quota.take(key);
         let outcome = match (&local, &self.0.shared) {
             (Ok(()), Some(shared)) => shared.check(kind, &key.to_string()),
             _ => local,
@@ -105,9 +97,8 @@ impl Limits {
     }
 }
 
-fn keyed<K: std::hash::Hash + Eq + Clone>(per_second: u32, burst: u32) -> Keyed<K> {
-    let least = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-    RateLimiter::dashmap(Quota::per_second(least(per_second)).allow_burst(least(burst)))
+fn keyed<K: std::hash::Hash + Eq + Clone>(per_second: u32, burst: u32) -> Quota<K> {
+    Quota::new(per_second, burst, DefaultClock::default())
 }
 
 #[cfg(test)]
@@ -140,8 +131,8 @@ mod tests {
         );
         assert!(grown < 200 << 20);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        limits.0.addresses.retain_recent();
-        assert_eq!(limits.0.addresses.len(), 0, "who has been quiet is forgotten");
+        limits.0.addresses.forget_idle();
+        assert_eq!(limits.0.addresses.remembered(), 0, "who has been quiet is forgotten");
     }
 
     #[tokio::test]
