@@ -22,6 +22,12 @@ const ASK_AFTER: Duration = Duration::from_millis(600);
 /// …and is given up without an answer for this long, with every call on it. Both together stay below two seconds.
 const GIVE_UP_AFTER: Duration = Duration::from_millis(1_200);
 
+/// What one call may have on its way to us: what a stream costs here that nobody reads (RELIABILITY R-19).
+const STREAM_WINDOW: u32 = 32 << 10;
+/// What all calls of a connection may have on their way to us: no bound of its own. With one, a few streams that nobody
+/// reads would use it up and stop every other call on the connection.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+
 /// What generated clients are put on. Cheap to clone.
 #[derive(Clone)]
 pub enum Transport {
@@ -53,8 +59,8 @@ impl Transport {
             .http2_keep_alive_interval(ASK_AFTER)
             .keep_alive_timeout(GIVE_UP_AFTER)
             .keep_alive_while_idle(true)
-            .initial_stream_window_size(1 << 18)
-            .initial_connection_window_size(1 << 20)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .connect_lazy();
         let breaker = Breaker::new(address);
         Ok(Self::Remote(Remote { channel, breaker }))
