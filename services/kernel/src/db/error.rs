@@ -57,6 +57,12 @@ impl DbError {
     pub(super) fn breaks_connection(&self) -> bool {
         matches!(self, Self::TimedOut | Self::Unavailable(_))
     }
+
+    /// Whether SQLite may have rolled back the whole transaction on its own: it does where the disk is full, memory is
+    /// short, or reading or writing fails.
+    pub(super) fn may_end_transaction(&self) -> bool {
+        matches!(self, Self::Full(_) | Self::Unavailable(_) | Self::TimedOut)
+    }
 }
 
 impl From<sqlx::Error> for DbError {
@@ -79,16 +85,28 @@ impl From<sqlx::Error> for DbError {
             return Self::ForeignKey(error);
         }
         match database.code().as_deref().unwrap_or_default() {
-            // PostgreSQL: serialization failure, deadlock, lock time-out. SQLite: busy, and its extended forms.
-            "40001" | "40P01" | "55P03" | "5" | "261" | "517" | "773" => Self::Conflict(error),
+            // Serialization failure, deadlock, lock time-out.
+            "40001" | "40P01" | "55P03" => Self::Conflict(error),
             "57014" => Self::TimedOut,
-            // Disk full (both), out of memory, I/O error while writing.
-            "53100" | "13" | "778" | "1034" => Self::Full(error),
+            "53100" => Self::Full(error),
             code if code.starts_with("08") || code.starts_with("57P") || code == "53300" || code == "25006" => {
                 Self::Unavailable(error)
             }
+            code if code.len() < 5 => of_sqlite(code.parse().unwrap_or_default(), error),
             _ => Self::Other(error),
         }
+    }
+}
+
+/// SQLite's codes are numbers; the lowest byte is the kind, the rest says more of it.
+fn of_sqlite(code: u32, error: sqlx::Error) -> DbError {
+    match code & 0xff {
+        // Busy, locked.
+        5 | 6 => DbError::Conflict(error),
+        13 => DbError::Full(error),
+        // No memory, read-only (as a file system is after a fault), input or output failed, cannot be opened.
+        7 | 8 | 10 | 14 => DbError::Unavailable(error),
+        _ => DbError::Other(error),
     }
 }
 

@@ -219,13 +219,18 @@ impl Conn {
         })
     }
 
-    /// Takes note of a statement's outcome: a connection that timed out or broke is not used again.
+    /// Takes note of a statement's outcome: a connection that timed out or broke is not used again, nor is a transaction
+    /// that the engine may have ended.
     ///
     /// # Errors
     /// The outcome's own error.
     pub fn settle<T>(&mut self, outcome: Result<T, DbError>) -> Result<T, DbError> {
-        if let (Err(error), Held::Postgres(transaction)) = (&outcome, &mut self.0) {
-            transaction.note(error);
+        if let Err(error) = &outcome {
+            match &mut self.0 {
+                Held::Postgres(transaction) => transaction.note(error),
+                Held::SqliteWrite(unit) if error.may_end_transaction() => unit.give_up(),
+                _ => {}
+            }
         }
         outcome
     }

@@ -4,6 +4,7 @@
 //! that ends while others queue leaves its work in the open transaction, as a released savepoint; the last of the group
 //! commits, and then all of them are answered. A unit that fails is rolled back to its own savepoint and harms nobody.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -152,25 +153,44 @@ impl State {
         if !self.open {
             return;
         }
-        if let Err(error) = bounded(self.conn.execute("COMMIT")).await {
+        let committed = bounded(self.conn.execute("COMMIT")).await;
+        if let Err(error) = &committed {
             tracing::error!(%error, "commit failed");
-            self.abandon().await;
-            return;
+            // Where the engine itself has failed there is nothing to roll back, and that is well too.
+            let _ = bounded(self.conn.execute("ROLLBACK")).await;
         }
         self.open = false;
         for unit in self.group.drain(..) {
-            let _ = unit.send(Ok(()));
+            let _ = unit.send(match &committed {
+                Ok(_) => Ok(()),
+                Err(error) => Err(of_commit(error)),
+            });
         }
     }
 
-    /// Rolls back for the whole group, and tells each of them.
+    /// Rolls back for the whole group, and tells each of them that it was in another's way.
     async fn abandon(&mut self) {
         let _ = bounded(self.conn.execute("ROLLBACK")).await;
         self.open = false;
         for unit in self.group.drain(..) {
-            let _ = unit.send(Err(DbError::Unavailable(sqlx::Error::WorkerCrashed)));
+            let _ = unit.send(Err(DbError::Conflict(because(ErrorKind::Interrupted))));
         }
     }
+}
+
+/// What a failed commit says to each unit of its group. A full disk is noticed before anything is lasting. After any other
+/// failure, of a sync for example or after too long, the log of the file may hold the commit all the same.
+fn of_commit(error: &DbError) -> DbError {
+    match error {
+        DbError::Full(_) => DbError::Full(because(ErrorKind::StorageFull)),
+        DbError::Conflict(_) => DbError::Conflict(because(ErrorKind::ResourceBusy)),
+        _ => DbError::CommitUnknown,
+    }
+}
+
+/// The cause as each unit of a group is told it: the engine's own error cannot be handed to several.
+fn because(kind: ErrorKind) -> sqlx::Error {
+    sqlx::Error::Io(kind.into())
 }
 
 /// A place in the writer's queue. Whoever leaves it unserved may have been the one to commit for the others.
@@ -217,6 +237,14 @@ impl WriteUnit {
             .ok_or(DbError::Unavailable(sqlx::Error::PoolClosed))
     }
 
+    /// Ends the unit at once: the engine rolls the whole transaction back by itself where the disk is full or fails, and
+    /// whatever was done after that would be lasting statement by statement.
+    pub(super) fn give_up(&mut self) {
+        if let Some(state) = self.state.take() {
+            tokio::spawn(undo(state, Arc::clone(&self.writer.waiting)));
+        }
+    }
+
     pub(super) async fn commit(mut self) -> Result<(), DbError> {
         let Some(mut state) = self.state.take() else {
             return Err(DbError::CommitUnknown);
@@ -227,7 +255,7 @@ impl WriteUnit {
         tokio::spawn(async move {
             if let Err(error) = bounded(state.conn.execute("RELEASE unit")).await {
                 let _ = sender.send(Err(error));
-                state.undo().await;
+                undo(state, waiting).await;
                 return;
             }
             state.group.push(sender);
@@ -247,9 +275,7 @@ impl WriteUnit {
 
 impl Drop for WriteUnit {
     fn drop(&mut self) {
-        if let Some(state) = self.state.take() {
-            tokio::spawn(undo(state, Arc::clone(&self.writer.waiting)));
-        }
+        self.give_up();
     }
 }
 
@@ -259,3 +285,7 @@ async fn undo(mut state: OwnedMutexGuard<State>, waiting: Arc<AtomicUsize>) {
         state.commit().await;
     }
 }
+
+#[cfg(test)]
+#[path = "sqlite_tests.rs"]
+mod tests;
