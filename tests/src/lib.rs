@@ -12,6 +12,7 @@
 pub mod attack;
 pub mod bad;
 pub mod binary;
+pub mod canary;
 pub mod client;
 pub mod contract;
 pub mod expectation;

@@ -2,7 +2,7 @@
 //! its refusals G-11, that none of them tells what is inside.
 //!
 //! By default a part of the cases is asked, chosen by a seed that the test prints. Everything, a quarter of an hour:
-//! `MUSTER_BAD_INPUT=all cargo nextest run -p muster-tests --test bad_input`; the same part again: `MUSTER_SEED=…`.
+//! `MUSTER_TEST_BAD_INPUT=all cargo nextest run -p muster-tests --test bad_input`; the same part again: `MUSTER_TEST_SEED=…`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -74,15 +74,17 @@ impl Door {
 
 /// A seed: given, or new. It is printed, and chooses the same part again.
 pub fn seed() -> u64 {
-    let given = std::env::var("MUSTER_SEED").ok().and_then(|seed| seed.parse().ok());
+    let given = std::env::var("MUSTER_TEST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| u64::from_le_bytes(Chance::system().random::<8>()));
-    println!("MUSTER_SEED={seed} chooses the same again");
+    println!("MUSTER_TEST_SEED={seed} chooses the same again");
     seed
 }
 
 /// Of so many, one in `of`, chosen by the seed; all of them where that is asked for.
 pub fn chosen(seed: u64, number: usize, of: u64) -> bool {
-    let all = std::env::var("MUSTER_BAD_INPUT").is_ok_and(|how| how == "all");
+    let all = std::env::var("MUSTER_TEST_BAD_INPUT").is_ok_and(|how| how == "all");
     let mixed = (seed ^ u64::try_from(number).unwrap()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     all || (mixed >> 17).is_multiple_of(of)
 }

@@ -5,13 +5,14 @@ use muster_tests::bad::cases::{self, Bad, Expect};
 use muster_tests::bad::rules::{FieldRules, Verdict};
 use muster_tests::contract::{decode, dry_run, rule_of};
 use muster_tests::journal::Journal;
+use muster_tests::raw::Raw;
 use muster_tests::requests;
 use muster_tests::town::{Shape, Town};
 use muster_tests::world::{Relation, Who, World};
 use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
-use crate::asking::{Outcome, ask_all, chosen, doors, seed};
+use crate::asking::{Outcome, ask_all, chosen, doors, fault, seed};
 
 /// Methods that hash: what passes their checks costs a tenth of a second and counts as a guess.
 const HASHES: [&str; 5] = [
@@ -157,4 +158,49 @@ fn b_01_the_cases_are_what_they_say() {
         ],
         [Verdict::Fine, Verdict::Refused, Verdict::Refused]
     );
+}
+
+/// The judge of answers finds what it is for: a check that is missing, a message that is read though it cannot be, a
+/// fault of ours, and an answer that tells what is inside.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b_01_what_is_let_through_would_be_noticed() {
+    let world = World::of(Town::with_demo(Shape::AllInOne).await).await;
+    let method = "/muster.orders.v1.MenuService/GetMenu";
+    let good = requests::of(method, &world.ours).body;
+    let door = doors(&world).await.remove(0);
+    let bad = |expect| Bad {
+        what: "planted".to_owned(),
+        body: good.clone(),
+        expect,
+    };
+    let planted = [
+        Expect::Field("location_id".to_owned()),
+        Expect::Unreadable,
+        Expect::Honest,
+    ];
+    let all = planted.map(|expect| (method.to_owned(), bad(expect)));
+    let outcome = ask_all(&door, all.to_vec()).await;
+    assert_eq!(outcome.faults.len(), 2, "{:?}", outcome.faults);
+    let answer = door.ask(method, b"\x0a\x03abc").await;
+    assert_eq!(fault(&answer, &bad(Expect::Field("location_id".to_owned()))), None);
+    assert!(
+        fault(&answer, &bad(Expect::Field("include_archived".to_owned()))).is_some(),
+        "another field"
+    );
+    for message in [
+        "sqlx: no rows",
+        "no such file /work/x.rs",
+        "at 127.0.0.1:7002",
+        "syntax error at or near",
+    ] {
+        let telling = Raw {
+            message: message.to_owned(),
+            ..answer.clone()
+        };
+        assert!(fault(&telling, &bad(Expect::Anything)).is_some(), "{message}");
+    }
+    for code in [tonic::Code::Internal, tonic::Code::Unknown] {
+        let ours = Raw { code, ..answer.clone() };
+        assert!(fault(&ours, &bad(Expect::Anything)).is_some() && fault(&ours, &bad(Expect::Honest)).is_some());
+    }
 }
