@@ -248,3 +248,39 @@ async fn settle(town: &Town, callers: &[Caller], told: &[Told], report: &mut Rep
         report.check(there.is_ok(), || format!("an order is not there: {there:?}"));
     }
 }
+
+/// Places orders while nothing more can be written to the log, and looks whether the log goes on when there is room again.
+/// Answers what is wrong.
+pub async fn log() -> Vec<String> {
+    let mut town = Town::with_settings(Shape::AllInOne, &[("MUSTER_LOG__FILTER", "debug")]).await;
+    town.kill("all").await;
+    let (folder, log) = (town.folder().join("logs"), town.folder().join("all.log"));
+    std::fs::create_dir(&folder).expect("a folder for the log");
+    let small = Small::over(&folder, 1 << 20).expect("a small disk");
+    std::fs::remove_file(&log).expect("the old log goes");
+    std::os::unix::fs::symlink(folder.join("all.log"), &log).expect("the log lies on the small disk");
+    town.start("all");
+    town.ready().await;
+    let callers = sign_in(&town).await;
+    small.fill(0).expect("the disk is filled");
+    let length = || std::fs::metadata(&log).expect("the log").len();
+    let mut faults = Vec::new();
+    for round in 0..5 {
+        for told in join_all(callers.iter().map(|caller| place_anew(&town, caller))).await {
+            if let Err(status) = told.answer {
+                faults.push(format!("round {round}, with a full log: {status:?}"));
+            }
+        }
+    }
+    let full = length();
+    small.free().expect("the ballast goes");
+    let after = place_anew(&town, callers.first().expect("a caller")).await;
+    if let Err(status) = after.answer {
+        faults.push(format!("with room again: {status:?}"));
+    }
+    if length() <= full {
+        faults.push("the log does not go on".to_owned());
+    }
+    town.kill("all").await;
+    faults
+}

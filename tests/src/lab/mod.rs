@@ -9,13 +9,18 @@ pub mod board;
 pub mod books;
 pub mod cluster;
 pub mod crew;
+pub mod cuts;
+pub mod disk;
+pub mod full;
 pub mod history;
 pub mod judge;
 pub mod load;
+pub mod power;
 pub mod probe;
 pub mod scenarios;
 pub mod site;
 pub mod stalled;
+pub mod starters;
 pub mod watch;
 pub mod wire;
 

@@ -4,7 +4,8 @@
  * it is made; every fsync is on it after it has answered, with the number of the last change that was made before it
  * began. tests/src/lab/power.rs reads the tape. SQLite's -shm files are memory, not data, and are left out.
  *
- * POWER_FAULT=wal plants a fault: a sync of a -wal file is not written down, as with synchronous=NORMAL.
+ * POWER_FAULT plants a fault. wal: a sync of a -wal file is not written down, as with synchronous=NORMAL. flock: nobody's
+ * lock on a file keeps anybody else out; this needs no folder and no tape.
  *
  * A record: u32 kind, u32 object, u64 number, u64 offset, u64 length, then `length` bytes.
  */
@@ -27,7 +28,7 @@ enum { OPENED = 1, CREATED, WRITTEN, CUT, SYNCED, REMOVED, RENAMED, UNKNOWN };
 enum { FOLDER = 0, MOST_FDS = 65536, MOST_OBJECTS = 4096 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int tape = -1, plant = 0;
+static int tape = -1, deaf_to_wal = 0, locks_nothing = 0;
 static char folder[4096];
 static size_t folder_length;
 static uint64_t number;
@@ -37,11 +38,12 @@ static unsigned objects_of[MOST_FDS]; /* object + 1; 0 is none of ours */
 
 __attribute__((constructor)) static void begin(void) {
     const char *path = getenv("POWER_FOLDER"), *out = getenv("POWER_TAPE"), *fault = getenv("POWER_FAULT");
+    deaf_to_wal = fault && !strcmp(fault, "wal");
+    locks_nothing = fault && !strcmp(fault, "flock");
     if (!path || !out) return;
     folder_length = strlen(path);
     if (folder_length >= sizeof folder) abort();
     memcpy(folder, path, folder_length + 1);
-    plant = fault && !strcmp(fault, "wal");
     tape = (int)syscall(SYS_openat, AT_FDCWD, out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (tape < 0) abort();
 }
@@ -156,7 +158,7 @@ static int sync_with(long call, int fd) {
     uint64_t until = number;
     const char *name = object ? names[object] : "";
     size_t length = name ? strlen(name) : 0;
-    int ignored = plant && length > 4 && !strcmp(name + length - 4, "-wal");
+    int ignored = deaf_to_wal && length > 4 && !strcmp(name + length - 4, "-wal");
     pthread_mutex_unlock(&lock);
     int done = (int)syscall(call, fd), failed = errno;
     if (done == 0 && !ignored) {
@@ -170,6 +172,8 @@ static int sync_with(long call, int fd) {
 
 int fsync(int fd) { return sync_with(SYS_fsync, fd); }
 int fdatasync(int fd) { return sync_with(SYS_fdatasync, fd); }
+
+int flock(int fd, int operation) { return locks_nothing ? 0 : (int)syscall(SYS_flock, fd, operation); }
 
 int unlink(const char *path) {
     const char *name = ours(path);

@@ -128,9 +128,12 @@ enum Entry {
     Removed(String),
 }
 
+/// What is certain of a file, and what is not yet, with its number on the tape.
+type File = (Vec<u8>, Vec<(u64, Change)>);
+
 /// Files and directory with what is certain and what is not yet.
 struct Platter {
-    files: BTreeMap<u32, (Vec<u8>, Vec<(u64, Change)>)>,
+    files: BTreeMap<u32, File>,
     names: BTreeMap<String, u32>,
     entries: Vec<(u64, Entry)>,
 }

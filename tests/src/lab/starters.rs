@@ -9,6 +9,7 @@ use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Endpoint;
 
+use super::power::shim;
 use crate::binary::{self, Settings};
 
 /// Nobody takes longer than this.
@@ -16,18 +17,23 @@ const UP_WITHIN: Duration = Duration::from_secs(30);
 /// Services that keep a file.
 const SERVICES: [&str; 2] = ["auth", "orders"];
 
-/// Starts so many at once, waits until each serves, and looks at the data. How long the last one took.
+/// Starts so many at once, waits until each serves, and looks at the data. How long the last one took. With `unlocked` no
+/// lock on a file holds, and some of them must fail.
 ///
 /// # Errors
 /// Who does not come up, with its log; or what is wrong with the data.
-pub async fn round(starters: u8) -> Result<Duration, String> {
+pub async fn round(starters: u8, unlocked: bool) -> Result<Duration, String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
+    let shim = unlocked.then(|| shim(folder.path()).expect("the shim is built"));
     let [a, b] = World::system().random::<2>();
     let started = Instant::now();
-    let processes: Vec<Starter> = (1..=starters)
-        .map(|number| Starter::start(folder.path(), &format!("127.{}.{b}.{number}", a.clamp(1, 254))))
+    let mut processes: Vec<Starter> = (1..=starters)
+        .map(|number| {
+            let host = format!("127.{}.{b}.{number}", a.clamp(1, 254));
+            Starter::start(folder.path(), &host, shim.as_deref())
+        })
         .collect();
-    let up = join_all(processes.iter().map(Starter::up)).await;
+    let up = join_all(processes.iter_mut().map(Starter::up)).await;
     let took = started.elapsed();
     let settings = settings(folder.path(), "127.0.0.1");
     let status = binary::run(&settings, &["migrate", "status"], "").await?;
@@ -49,24 +55,35 @@ struct Starter {
 }
 
 impl Starter {
-    fn start(folder: &Path, host: &str) -> Self {
+    fn start(folder: &Path, host: &str, shim: Option<&Path>) -> Self {
         let log = folder.join(format!("{host}.log"));
+        let mut settings = settings(folder, host);
+        if let Some(shim) = shim {
+            settings.push(("LD_PRELOAD".to_owned(), shim.display().to_string()));
+            settings.push(("POWER_FAULT".to_owned(), "flock".to_owned()));
+        }
         Self {
-            child: binary::start(&settings(folder, host), &["serve", "--roles", "all"], &log),
+            child: binary::start(&settings, &["serve", "--roles", "all"], &log),
             gateway: format!("http://{host}:8080"),
             log,
         }
     }
 
-    async fn up(&self) -> Result<(), String> {
+    async fn up(&mut self) -> Result<(), String> {
+        let channel = Endpoint::from_shared(self.gateway.clone()).expect("an address");
+        let channel = channel.connect_lazy();
         let serving = timeout(UP_WITHIN, async {
-            let channel = Endpoint::from_shared(self.gateway.clone()).expect("an address").connect_lazy();
             while !crate::client::serves(channel.clone()).await {
                 sleep(Duration::from_millis(25)).await;
             }
         });
+        let up = tokio::select! {
+            up = serving => up.is_ok(),
+            _ = self.child.wait() => false,
+        };
         let log = || std::fs::read_to_string(&self.log).unwrap_or_default();
-        serving.await.map_err(|_| format!("{} is not up:\n{}", self.gateway, log()))
+        up.then_some(())
+            .ok_or_else(|| format!("{} is not up:\n{}", self.gateway, log()))
     }
 }
 

@@ -14,7 +14,9 @@ use super::watch::Watcher;
 use crate::client::Caller;
 
 mod calm;
+mod full;
 mod kill;
+mod power;
 mod rolling;
 mod slow;
 mod spike;
@@ -23,7 +25,9 @@ pub mod storage;
 /// Every scenario, in the order in which `SCENARIO=all` runs them.
 pub const ALL: &[Scenario] = &[
     calm::SCENARIO,
+    full::SCENARIO,
     kill::SCENARIO,
+    power::SCENARIO,
     rolling::SCENARIO,
     slow::SCENARIO,
     spike::SCENARIO,
