@@ -52,8 +52,9 @@ impl Default for Limits {
             body_wait: Duration::from_secs(10),
             body_rate: 1024,
             resets: 500,
-            idle_bytes: (1 << 20) + (256 << 10),
-            connection_window: 1 << 20,
+            idle_bytes: (2 << 20) + (256 << 10),
+            // With 1 MiB, 3,000 messages of nine bytes, each in a frame of its own, end the connection.
+            connection_window: 2 << 20,
             path: 4096,
             drain: Duration::from_secs(15),
             http1: true,

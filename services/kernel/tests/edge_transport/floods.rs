@@ -69,6 +69,12 @@ async fn flood(address: &str, first: &[u8], again: &[u8], limit: Duration) -> Op
     closed.then(|| started.elapsed())
 }
 
+/// Memory that this process has in use, the attacker's with it: MiB.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    (pages.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096) >> 20
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g_07_floods_are_cut_and_the_others_go_on() {
     let server = Server::start(Limits::default()).await;
@@ -86,8 +92,13 @@ async fn g_07_floods_are_cut_and_the_others_go_on() {
             }
             slowest
         });
+        let before = resident();
         let (closed, slowest) = tokio::join!(attack, well);
-        println!("G-07: {what}: cut after {closed:?}; slowest of the others {slowest:?}");
+        let grown = resident().saturating_sub(before);
+        println!("G-07: {what}: cut after {closed:?}; slowest of the others {slowest:?}; {grown} MiB more");
+        // Without nextest other tests share the process and its memory.
+        let alone = std::env::var_os("NEXTEST").is_some();
+        assert!(grown <= 16 || !alone, "{what}: {grown} MiB");
         assert!(closed.is_some(), "{what} goes on");
         assert!(slowest < Duration::from_secs(1), "{what}: {slowest:?}");
     }

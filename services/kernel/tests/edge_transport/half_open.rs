@@ -175,12 +175,12 @@ async fn g_03_only_waiting_counts() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g_03_idle_sockets_do_not_stop_new_clients() {
     let server = Server::start(Limits {
-        connections_per_address: 5_000,
+        connections_per_address: 6_000,
         ..Limits::default()
     })
     .await;
     let mut idle = Vec::new();
-    for _ in 0..2_000 {
+    for _ in 0..5_000 {
         idle.push(say(&server.address, &[]).await);
     }
     let client = Client::connect(&server.address).await;
