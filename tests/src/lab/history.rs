@@ -73,7 +73,7 @@ impl Told {
         }
     }
 
-    /// Whether asking again may answer otherwise. Everything else is final.
+    /// Whether asking again may answer otherwise: after a pause, or after signing in. Everything else is final.
     pub fn is_passing(&self) -> bool {
         !matches!(
             self.code,
@@ -85,7 +85,6 @@ impl Told {
                 | Code::FailedPrecondition
                 | Code::OutOfRange
                 | Code::Unimplemented
-                | Code::Unauthenticated
         )
     }
 }

@@ -63,8 +63,13 @@ pub async fn judge(site: &mut Site, load: &Arc<Load>, watchers: &[Watcher], toke
         Ok(after) => verdict.figure("serves after the faults", format!("{} ms", after.as_millis())),
         Err(why) => verdict.findings.push(format!("I-18: {why}")),
     }
-    ask_again(site, load, &mut verdict).await;
     let books = Books::of(&site.town).await;
+    // Before anybody asks again: who asks for what was lost has it done anew.
+    match acknowledged(load, &books).await {
+        Ok(lost) => verdict.findings.extend(lost),
+        Err(error) => verdict.findings.push(format!("the databases cannot be read: {error}")),
+    }
+    ask_again(site, load, &mut verdict).await;
     if let Err(error) = read_books(site, load, &books, watchers, token, &mut verdict).await {
         verdict.findings.push(format!("the databases cannot be read: {error}"));
     }
@@ -88,6 +93,14 @@ pub async fn judge(site: &mut Site, load: &Arc<Load>, watchers: &[Watcher], toke
     load.history().flush();
     site.keep_logs();
     verdict
+}
+
+/// I-03, of what was acknowledged so far.
+async fn acknowledged(load: &Arc<Load>, books: &Books) -> anyhow::Result<Vec<String>> {
+    let mut calls = load.history().calls();
+    calls.retain(Call::is_acknowledged);
+    let (effects, orders) = (books.effects(load.run_id()).await?, books.orders().await?);
+    Ok(weigh(&calls, load.run_id(), &effects, &orders))
 }
 
 /// I-05: what is unknown is asked again with its key until the answer is final, and once more; some of what was
@@ -118,10 +131,10 @@ async fn ask_again(site: &Site, load: &Arc<Load>, verdict: &mut Verdict) {
         while finals < 2 && Instant::now() < until {
             let answer = load.ask(&call, number, DEADLINE, Some(&plain)).await;
             number += 1;
-            if answer.is_some_and(|raw| !Told::of(&raw).is_passing()) {
-                finals += 1;
-            } else {
-                sleep(Duration::from_millis(100)).await;
+            match answer {
+                Some(raw) if !Told::of(&raw).is_passing() => finals += 1,
+                Some(raw) if raw.code == Code::Unauthenticated => load.sign_in_again(&call, &plain).await,
+                _ => sleep(Duration::from_millis(100)).await,
             }
         }
     });

@@ -63,6 +63,7 @@ impl Plan {
 
 /// Somebody who has signed in.
 struct Client {
+    login: &'static str,
     channel: Channel,
     trade: Trade,
     token: Mutex<String>,
@@ -105,7 +106,7 @@ impl Load {
                 place => (COOKS.get(place - 3), Trade::Cook),
             };
             let channel = channels.get(number / SHARED_BY).expect("a channel").clone();
-            sign_in(plain.clone(), channel, login.expect("a login"), trade)
+            sign_in(plain.clone(), channel, login.copied().expect("a login"), trade)
         });
         let clients: Vec<Client> = futures::stream::iter(signing).buffered(AT_THE_DOOR).collect().await;
         let anybody = Caller {
@@ -299,6 +300,14 @@ impl Load {
         raw
     }
 
+    /// Signs the client of a call in again, as somebody does whose session ended: the key is the person's, not the session's.
+    pub async fn sign_in_again(&self, call: &Call, plain: &Channel) {
+        let client = self.clients.get(call.client).expect("a client");
+        let fresh = sign_in(plain.clone(), client.channel.clone(), client.login, client.trade).await;
+        let token = locked(&fresh.token).clone();
+        *locked(&client.token) = token;
+    }
+
     fn count(&self, told: Option<&Told>) {
         let outcome = match told.map(|told| told.code) {
             Some(Code::Ok) => "ok",
@@ -334,7 +343,7 @@ impl Load {
                     *locked(&client.token) = tokens.access_token;
                     return true;
                 }
-                Some(raw) if !Told::of(&raw).is_passing() => return false,
+                Some(raw) if raw.code == Code::Unauthenticated || !Told::of(&raw).is_passing() => return false,
                 _ => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
@@ -342,7 +351,7 @@ impl Load {
     }
 }
 
-async fn sign_in(plain: Channel, channel: Channel, login: &str, trade: Trade) -> Client {
+async fn sign_in(plain: Channel, channel: Channel, login: &'static str, trade: Trade) -> Client {
     let request = SignInRequest {
         tenant_slug: SLUG.to_owned(),
         login: login.to_owned(),
@@ -353,6 +362,7 @@ async fn sign_in(plain: Channel, channel: Channel, login: &str, trade: Trade) ->
     let answer = nobody.patiently(SIGN_IN, &request.encode_to_vec(), &[]).await;
     let tokens = answer.decode::<SignInResponse>().tokens.expect("tokens");
     Client {
+        login,
         channel,
         trade,
         token: Mutex::new(tokens.access_token),

@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::RecvStream;
 use http::Request;
+use muster_kernel::log::Position;
 use muster_proto::orders::v1::{WatchKitchenRequest, WatchKitchenResponse};
 use prost::Message;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::site::Site;
 use super::watch::{Diary, note};
@@ -59,16 +60,20 @@ impl Stalled {
         Ok(stalled)
     }
 
-    /// Reads a stream at last, until nothing comes for so long or it ends: what it shows, and how it ended (the gRPC status,
-    /// if it did).
+    /// Reads a stream at last, until it has shown everything up to `place`, has ended, or `limit` is over: what it shows, and
+    /// how it ended (the gRPC status, if it did).
     ///
     /// # Errors
     /// If it was torn.
-    pub async fn wake(&mut self, quiet: Duration) -> anyhow::Result<(Diary, Option<String>)> {
+    pub async fn wake(&mut self, place: Position, limit: Duration) -> anyhow::Result<(Diary, Option<String>)> {
         let mut stream = self.streams.pop().ok_or_else(|| anyhow::anyhow!("no stream is left"))?;
         let (mut diary, mut rest) = (Diary::opened(), BytesMut::new());
+        let until = Instant::now() + limit;
         loop {
-            let Ok(next) = timeout(quiet, stream.data()).await else {
+            if diary.position() >= place {
+                return Ok((diary, None));
+            }
+            let Ok(next) = timeout_at(until, stream.data()).await else {
                 return Ok((diary, None));
             };
             let Some(piece) = next else { break };

@@ -24,6 +24,8 @@ pub const SCENARIO: Scenario = Scenario {
 
 /// What a stream that nobody reads may cost, in each process, in KiB.
 const MOST_KIB: u64 = 64;
+/// Who reads again is current within.
+const CURRENT_WITHIN: Duration = Duration::from_secs(10);
 const HEALTHY_P99: Duration = Duration::from_millis(250);
 
 async fn run_it(run: Run) -> Verdict {
@@ -88,7 +90,7 @@ async fn wake(stage: &Stage, stalled: &mut Stalled, verdict: &mut Verdict) {
     let last = happened.last().map(|event| event.position).unwrap_or_default();
     let (mut current, mut closed) = (0, 0);
     for _ in 0..stalled.count().min(20) {
-        match stalled.wake(Duration::from_secs(5)).await {
+        match stalled.wake(last, CURRENT_WITHIN).await {
             Ok((diary, ended)) => {
                 let wrong = faults(&diary.seen, &happened);
                 verdict.findings.extend(
