@@ -52,6 +52,26 @@ describe("the board", () => {
     expect(shown(board)).toEqual([]);
   });
 
+  it("takes a removal for what its version says", () => {
+    let board = foldAnswer(start(ticket("o1", 5)), result(7, [ticket("o1", 7)]), all, 0);
+    const gone = (orderVersion: bigint) =>
+      foldChange(board, change({ orderId: "o1", orderVersion, removedTicketIds: ["o1/grill"] }), 10);
+    expect(shown(gone(6n))).toEqual(["o1/grill@7"]);
+    expect(shown(gone(7n))).toEqual([]);
+    board = gone(8n);
+    board = foldChange(board, change({ orderId: "o1", orderVersion: 7n, tickets: [ticket("o1", 7)] }), 20);
+    expect(shown(board)).toEqual([]);
+  });
+
+  it("takes off what makes room for a new order, and says how many are not shown", () => {
+    const removedTicketIds = ["o1/grill"];
+    const tickets = [ticket("o2", 1)];
+    const room = change({ orderId: "o2", orderVersion: 1n, tickets, removedTicketIds, ordersLeftOut: 3 });
+    const board = foldChange(start(ticket("o1", 5)), room, 0);
+    expect(shown(board)).toEqual(["o2/grill@1"]);
+    expect(board.leftOut).toBe(3);
+  });
+
   it("believes the stream again when an answer was ahead for too long", () => {
     let board = foldAnswer(start(ticket("o1", 5)), result(7, [ticket("o1", 7)]), all, 0);
     board = foldChange(board, change({ orderId: "o1", removedTicketIds: ["o1/grill"] }), 5_000);

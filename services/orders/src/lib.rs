@@ -12,7 +12,6 @@ pub mod store;
 use std::sync::Arc;
 
 use muster_kernel::service::{Deps, Service, Task};
-use muster_proto::orders::v1::kitchen_service_server::KitchenServiceServer;
 use muster_proto::orders::v1::menu_service_server::MenuServiceServer;
 use muster_proto::orders::v1::order_service_server::OrderServiceServer;
 use muster_proto::orders::v1::station_service_server::StationServiceServer;
@@ -22,7 +21,7 @@ pub use check::check;
 pub use store::STEPS;
 
 use crate::hub::Hub;
-use crate::rpc::Api;
+use crate::rpc::{Api, Kitchen};
 use crate::store::shop::Shelf;
 
 /// The service: its routes and its background tasks.
@@ -39,7 +38,7 @@ pub fn create(deps: Deps) -> Service {
     let routes = Routes::new(MenuServiceServer::new(api.clone()))
         .add_service(StationServiceServer::new(api.clone()))
         .add_service(OrderServiceServer::new(api.clone()))
-        .add_service(KitchenServiceServer::new(api));
+        .add_service(Kitchen::new(api));
     let tasks = vec![
         Task::new("orders: watched kitchens", hub.follow(deps.stop.clone())),
         Task::new("orders: locations from auth", locations::follow(deps)),

@@ -32,6 +32,7 @@ export class TicketCache {
       stations: snapshot.stations,
       tickets: new Map(tickets.map((ticket) => [ticket.id, ticket])),
       stock: new Map(snapshot.stock.map((level) => [level.menuItemId, level])),
+      leftOut: snapshot.ordersLeftOut,
     };
     this.saved = board.tickets;
     return { board, asOf: seen.asOf };
@@ -56,6 +57,7 @@ export class TicketCache {
       timeZone: board.timeZone,
       stations: [...board.stations],
       stock: [...board.stock.values()],
+      ordersLeftOut: board.leftOut,
     });
     const tx = this.db.transaction(["seen", "tickets"], "readwrite");
     const tickets = tx.objectStore("tickets");

@@ -16,6 +16,8 @@ export interface Board {
   versions: ReadonlyMap<string, bigint>;
   /** Orders of which an answer told more than the stream has so far. */
   ahead: ReadonlyMap<string, Ahead>;
+  /** Open orders that are too old for the server to show. */
+  leftOut: number;
 }
 
 interface Ahead {
@@ -36,6 +38,7 @@ export const EMPTY_BOARD: Board = {
   stock: new Map(),
   versions: new Map(),
   ahead: new Map(),
+  leftOut: 0,
 };
 
 export function foldSnapshot(board: Board, snapshot: KitchenSnapshot, now: number): Board {
@@ -60,6 +63,7 @@ export function foldSnapshot(board: Board, snapshot: KitchenSnapshot, now: numbe
     stock: new Map(snapshot.stock.map((level) => [level.menuItemId, level])),
     versions,
     ahead,
+    leftOut: snapshot.ordersLeftOut,
   };
 }
 
@@ -74,11 +78,18 @@ export function foldChange(board: Board, change: KitchenChange, now: number): Bo
     tickets.set(ticket.id, ticket);
     raise(versions, ticket);
   }
-  // A removal carries no version. While an answer is ahead, a removal is taken for the echo of an older step.
-  if (!ahead.has(change.orderId)) for (const id of change.removedTicketIds) tickets.delete(id);
+  const { orderId, orderVersion } = change;
+  // A server of before tells no version: then a removal that comes while an answer is ahead is taken for an older echo.
+  const isEcho = orderVersion > 0n ? orderVersion < (versions.get(orderId) ?? 0n) : ahead.has(orderId);
+  if (orderVersion >= (ahead.get(orderId)?.version ?? orderVersion + 1n)) ahead.delete(orderId);
+  if (orderVersion > (versions.get(orderId) ?? 0n)) versions.set(orderId, orderVersion);
+  for (const id of change.removedTicketIds) {
+    // Another order's ticket makes room for this one.
+    if (!isEcho || (orderVersion > 0n && !id.startsWith(`${orderId}/`))) tickets.delete(id);
+  }
   const stock = change.stock.length > 0 ? withStock(board.stock, change.stock) : board.stock;
   const stations = change.stations.length > 0 ? change.stations : board.stations;
-  return { ...board, stations, stock, tickets, versions: prune(versions, tickets), ahead };
+  return { ...board, stations, stock, tickets, versions: prune(versions, tickets), ahead, leftOut: change.ordersLeftOut };
 }
 
 /** Takes the answer to a command, so that what was done never flickers back while the stream catches up. */

@@ -35,6 +35,7 @@ function Showing() {
       ))}
       <span className={`chip${dining ? " filtered" : ""}`}>{dining ? `Only ${dining}` : "All orders"}</span>
       {hidden > 0 && <span className="chip filtered">{hidden} hidden</span>}
+      {board.leftOut > 0 && <span className="chip filtered">{board.leftOut} old orders not shown</span>}
     </div>
   );
 }

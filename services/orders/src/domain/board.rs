@@ -12,6 +12,11 @@ use super::order::{Meta, apply, item};
 use super::routing::Kitchen;
 use super::ticket;
 
+/// A kitchen shows so many orders, the newest; older ones are counted.
+pub const MOST_ORDERS: usize = 1_000;
+/// So many of them are counted.
+pub const MOST_LEFT_OUT: usize = 10_000;
+
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -38,6 +43,8 @@ impl Outcome {
 pub struct Board {
     kitchen: Kitchen,
     orders: HashMap<String, Order>,
+    /// Open orders for which there is no room.
+    left_out: HashSet<String>,
     stock: BTreeMap<String, StockLevel>,
 }
 
@@ -54,6 +61,20 @@ impl Board {
             .map(|level| (level.menu_item_id.clone(), level))
             .collect();
         board
+    }
+
+    /// Names the open orders that were not given to [`new`](Self::new) because they are too many. Those that were are passed
+    /// over.
+    #[must_use]
+    pub fn leaving_out(mut self, order_ids: impl IntoIterator<Item = String>) -> Self {
+        let others = order_ids.into_iter().filter(|id| !self.orders.contains_key(id));
+        self.left_out = others.take(MOST_LEFT_OUT).collect();
+        self
+    }
+
+    /// How many open orders are not shown.
+    pub fn left_out(&self) -> i32 {
+        i32::try_from(self.left_out.len()).unwrap_or(i32::MAX)
     }
 
     /// The stations and rules.
@@ -97,6 +118,7 @@ impl Board {
     /// screen that resumes here may not have seen them.
     pub fn apply_order(&mut self, order_id: &str, event: &Event, meta: &Meta) -> Outcome {
         if let Event::Placed(_) = event {
+            self.left_out.remove(order_id);
             self.orders.entry(order_id.to_owned()).or_default();
         }
         let Some(order) = self.orders.get_mut(order_id) else {
@@ -111,20 +133,15 @@ impl Board {
             apply(order, event, meta);
         }
         let became_ready = !known && !was_ready && is_ready(order);
-        let mut change = self.told(order_id, cause(event, became_ready), meta.at);
-        change.station_id = station(event).to_owned();
-        self.forget_if_over(order_id);
-        Outcome::of(change, known)
+        Outcome::of(self.tell(order_id, event, became_ready, meta.at), known)
     }
 
     /// Takes over an order as it was loaded, and tells its tickets.
     pub fn put_order(&mut self, order: Order, event: &Event, at: Timestamp) -> KitchenChange {
         let order_id = order.id.clone();
+        self.left_out.remove(&order_id);
         self.orders.insert(order_id.clone(), order);
-        let mut change = self.told(&order_id, cause(event, false), at);
-        change.station_id = station(event).to_owned();
-        self.forget_if_over(&order_id);
-        change
+        self.tell(&order_id, event, false, at)
     }
 
     /// Takes over a change of the stations or rules. All tickets may look different by it.
@@ -146,6 +163,7 @@ impl Board {
             removed_ticket_ids,
             tickets,
             stations: self.kitchen.live().cloned().collect(),
+            orders_left_out: self.left_out(),
             ..KitchenChange::default()
         };
         Outcome::of(change, known)
@@ -162,17 +180,26 @@ impl Board {
             at: Some(at),
             cause: KitchenChangeCause::Stock.into(),
             stock: vec![held.clone()],
+            orders_left_out: self.left_out(),
             ..KitchenChange::default()
         };
         Outcome::of(change, known)
     }
 
+    /// Tells an order as it now is, and forgets what need not be known any more.
+    fn tell(&mut self, order_id: &str, event: &Event, became_ready: bool, at: Timestamp) -> KitchenChange {
+        let mut change = self.told(order_id, cause(event, became_ready), at);
+        change.station_id = station(event).to_owned();
+        self.forget_if_over(order_id);
+        self.make_room(order_id, &mut change);
+        change.orders_left_out = self.left_out();
+        change
+    }
+
     /// All tickets of an order as they now are: open ones to show, the others to take off.
     fn told(&self, order_id: &str, cause: KitchenChangeCause, at: Timestamp) -> KitchenChange {
-        let tickets = self
-            .orders
-            .get(order_id)
-            .map(|order| ticket::open_tickets(order, &self.kitchen));
+        let order = self.orders.get(order_id);
+        let tickets = order.map(|order| ticket::open_tickets(order, &self.kitchen));
         let tickets = tickets.unwrap_or_default();
         let open: HashSet<&str> = tickets.iter().map(|ticket| ticket.station_id.as_str()).collect();
         let closed = self
@@ -184,9 +211,28 @@ impl Board {
             at: Some(at),
             cause: cause.into(),
             order_id: order_id.to_owned(),
+            order_version: order.map_or(0, |order| order.version),
             tickets,
             removed_ticket_ids,
             ..KitchenChange::default()
+        }
+    }
+
+    /// Takes the oldest other order off where there are too many.
+    fn make_room(&mut self, order_id: &str, change: &mut KitchenChange) {
+        while self.orders.len() > MOST_ORDERS {
+            let others = self.orders.values().filter(|order| order.id != order_id);
+            let age = |order: &&Order| (super::time::key(order.placed_at.as_ref()), order.number);
+            let Some(oldest) = others.min_by_key(age).map(|order| order.id.clone()) else {
+                return;
+            };
+            self.orders.remove(&oldest);
+            let stations = self.kitchen.live();
+            let gone = stations.map(|station| ticket::id(&oldest, &station.id));
+            change.removed_ticket_ids.extend(gone);
+            if self.left_out.len() < MOST_LEFT_OUT {
+                self.left_out.insert(oldest);
+            }
         }
     }
 
@@ -244,6 +290,8 @@ pub fn watched_by(change: &KitchenChange, station_ids: &HashSet<String>) -> Kitc
         stock: change.stock.clone(),
         stations: change.stations.clone(),
         station_id: change.station_id.clone(),
+        order_version: change.order_version,
+        orders_left_out: change.orders_left_out,
     }
 }
 

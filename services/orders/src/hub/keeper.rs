@@ -1,7 +1,6 @@
 //! Keeps one board: loads it, folds the log into it, tells the screens.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -11,17 +10,19 @@ use muster_kernel::db::{Conn, Db, Reach};
 use muster_kernel::log::{self, Position, StoredEvent};
 use muster_kernel::time::to_proto;
 use muster_proto::orders::v1::{Order, OrderEvent, StockChanged};
-use tokio::sync::{broadcast, mpsc, watch};
+use prost::Message as _;
+use tokio::sync::{mpsc, watch};
 
-use super::{First, Join, Joined, Key, Message, Progress, Told};
-use crate::domain::board::{Board, Outcome};
+use super::view::{Kept, Views};
+use super::{First, Join, Joined, Key, Message, Progress};
+use crate::domain::board::{Board, MOST_ORDERS, Outcome};
 use crate::events::{self, meta};
-use crate::store::{order, station, stock};
+use crate::store::{board, order, station, stock};
 
-/// Changes that a screen may lag behind. One that lags further gets a fresh snapshot.
-const MOST_BEHIND: usize = 256;
 /// Changes that are kept for screens that come back.
 const MOST_KEPT: usize = 1024;
+/// They have so many bytes at most, but for the last one.
+const MOST_KEPT_BYTES: usize = 1 << 20;
 /// A board that nobody watches stays so long.
 const LINGER: TimeDelta = TimeDelta::seconds(60);
 /// Loading is tried so often.
@@ -33,28 +34,22 @@ pub(super) struct Keeper {
     world: World,
     key: Key,
     inbox: mpsc::Receiver<Message>,
-    changes: broadcast::Sender<Arc<Told>>,
 }
 
-struct Kept {
+struct Book {
     board: Board,
+    views: Views,
     /// The board was loaded here, or the last change that is no longer kept is here.
     oldest: Position,
-    kept: VecDeque<Arc<Told>>,
+    kept: VecDeque<Kept>,
+    kept_bytes: usize,
     /// The board was loaded here: earlier events are in it.
     loaded: Position,
 }
 
 impl Keeper {
     pub(super) fn new(db: Db, world: World, key: Key, inbox: mpsc::Receiver<Message>) -> Self {
-        let (changes, _) = broadcast::channel(MOST_BEHIND);
-        Self {
-            db,
-            world,
-            key,
-            inbox,
-            changes,
-        }
+        Self { db, world, key, inbox }
     }
 
     /// Runs until nobody watches, or until the board cannot be kept. Its screens then join a new one.
@@ -63,7 +58,7 @@ impl Keeper {
         if following.wait_for(|following| *following).await.is_err() {
             return;
         }
-        let Some((mut kept, start)) = self.load().await else {
+        let Some((mut book, start)) = self.load().await else {
             return;
         };
         let (progress, _) = watch::channel(start);
@@ -71,7 +66,7 @@ impl Keeper {
         while let Some(message) = self.inbox.recv().await {
             match message {
                 Message::Event(event) => {
-                    if let Err(error) = self.fold(&mut kept, &event).await {
+                    if let Err(error) = self.fold(&mut book, &event).await {
                         tracing::warn!(%error, "a kitchen's board is given up and loaded anew");
                         return;
                     }
@@ -81,18 +76,18 @@ impl Keeper {
                         now.as_of = now.as_of.max(read.as_of);
                         now.position = now.position.max(read.position);
                     });
-                    if self.changes.receiver_count() > 0 {
+                    if book.views.prune() {
                         lonely_since = read.as_of;
                     } else if read.as_of - lonely_since > LINGER {
                         return;
                     }
                 }
-                Message::Join(join) => self.admit(&kept, &progress, join),
+                Message::Join(join) => self.admit(&mut book, &progress, join),
             }
         }
     }
 
-    async fn load(&self) -> Option<(Kept, Progress)> {
+    async fn load(&self) -> Option<(Book, Progress)> {
         for _ in 0..MOST_TRIES {
             match self.try_load().await {
                 Ok(loaded) => return Some(loaded),
@@ -103,7 +98,7 @@ impl Keeper {
         None
     }
 
-    async fn try_load(&self) -> Result<(Kept, Progress), Error> {
+    async fn try_load(&self) -> Result<(Book, Progress), Error> {
         let as_of = self.world.now();
         let mut conn = self.db.read(Reach::System).await?;
         let end = log::end(&mut conn).await;
@@ -113,56 +108,48 @@ impl Keeper {
         let mut conn = self.db.read(Reach::Tenant(tenant)).await?;
         let board = self.read_board(&mut conn).await;
         conn.rollback().await;
-        let kept = Kept {
+        let book = Book {
             board: board?,
+            views: Views::default(),
             oldest: loaded,
             kept: VecDeque::new(),
+            kept_bytes: 0,
             loaded,
         };
-        Ok((
-            kept,
-            Progress {
-                as_of,
-                position: loaded,
-            },
-        ))
+        let position = loaded;
+        Ok((book, Progress { as_of, position }))
     }
 
     async fn read_board(&self, conn: &mut Conn) -> Result<Board, Error> {
         let (tenant, location) = self.key;
         let kitchen = station::load(conn, tenant, location).await?;
         let orders = order::on_board(conn, tenant, location).await?;
+        let open = match orders.len() < MOST_ORDERS {
+            true => Vec::new(),
+            false => board::open_orders(conn, tenant, location).await?,
+        };
         let levels = stock::list(conn, tenant, location).await?;
-        Ok(Board::new(
-            kitchen,
-            orders,
-            levels.into_iter().map(|kept| kept.level).collect(),
-        ))
+        let levels = levels.into_iter().map(|kept| kept.level).collect();
+        Ok(Board::new(kitchen, orders, levels).leaving_out(open))
     }
 
-    async fn fold(&self, kept: &mut Kept, event: &StoredEvent) -> Result<(), Error> {
+    async fn fold(&self, book: &mut Book, event: &StoredEvent) -> Result<(), Error> {
         let position = event.position();
-        if position <= kept.loaded {
+        if position <= book.loaded {
             return Ok(());
         }
-        let (change, known) = match self.change(&mut kept.board, event).await? {
+        let (change, known) = match self.change(&mut book.board, event).await? {
             Some(Outcome::Changed(change)) => (*change, false),
             Some(Outcome::Known(change)) => (*change, true),
             Some(Outcome::Missing) | None => return Ok(()),
         };
-        let told = Arc::new(Told {
+        let kept = Kept {
             position,
-            change,
             known,
-        });
-        kept.kept.push_back(Arc::clone(&told));
-        if kept.kept.len() > MOST_KEPT
-            && let Some(gone) = kept.kept.pop_front()
-        {
-            kept.oldest = gone.position;
-        }
-        // Nobody may be listening just now.
-        let _ = self.changes.send(told);
+            whole: change.encode_to_vec().into(),
+        };
+        book.views.tell(&kept, &change);
+        book.keep(kept);
         Ok(())
     }
 
@@ -197,30 +184,43 @@ impl Keeper {
         order
     }
 
-    fn admit(&self, kept: &Kept, progress: &watch::Sender<Progress>, join: Join) {
+    fn admit(&self, book: &mut Book, progress: &watch::Sender<Progress>, join: Join) {
         let at = *progress.borrow();
         // What was told last may be ahead of what the log's reader has said of itself.
-        let newest = kept
+        let newest = book
             .kept
             .back()
-            .map_or(at.position, |told| told.position.max(at.position));
-        let resumes = join.resume.filter(|from| kept.oldest <= *from && *from <= newest);
+            .map_or(at.position, |kept| kept.position.max(at.position));
+        let resumes = join.resume.filter(|from| book.oldest <= *from && *from <= newest);
+        let (_, location) = self.key;
+        let view = book.views.open(location, &join.station_ids);
         let first = match resumes {
-            Some(from) => First::Missed(kept.kept.iter().filter(|told| told.position > from).cloned().collect()),
-            None => First::Snapshot {
-                stations: kept.board.kitchen().live().cloned().collect(),
-                tickets: kept.board.tickets(&join.station_ids),
-                stock: kept.board.stock(),
-            },
+            Some(from) => {
+                let missed = book.kept.iter().filter(|kept| kept.position > from);
+                First::Missed(missed.map(|kept| view.again(kept)).collect())
+            }
+            None => First::Snapshot(view.snapshot(&book.board)),
         };
         let at = Progress { position: newest, ..at };
         let joined = Joined {
             first,
             at,
-            changes: self.changes.subscribe(),
+            changes: view.subscribe(),
             progress: progress.subscribe(),
         };
         // The screen may be gone by now.
         let _ = join.reply.send(joined);
+    }
+}
+
+impl Book {
+    fn keep(&mut self, kept: Kept) {
+        self.kept_bytes += kept.whole.len();
+        self.kept.push_back(kept);
+        while self.kept.len() > MOST_KEPT || (self.kept.len() > 1 && self.kept_bytes > MOST_KEPT_BYTES) {
+            let Some(gone) = self.kept.pop_front() else { return };
+            self.kept_bytes -= gone.whole.len();
+            self.oldest = gone.position;
+        }
     }
 }

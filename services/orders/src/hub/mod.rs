@@ -2,28 +2,35 @@
 //!
 //! A board is opened when the first screen asks for it. It takes the end of the log, loads what the kitchen must know, and
 //! from then on folds events; what it folded before it was loaded it passes over. A board that nobody watches closes.
+//!
+//! Whoever watches the same stations has the same view: each change, and each snapshot, is encoded once per view, and all
+//! its screens send the same bytes.
 
 mod keeper;
 mod screen;
 mod token;
+mod view;
+mod wire;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_kernel::Error;
 use muster_kernel::clock::World;
 use muster_kernel::db::Db;
 use muster_kernel::log::{Batch, Doorbell, Follower, Position, StoredEvent};
-use muster_proto::orders::v1::{KitchenChange, Station, StockLevel, Ticket};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use screen::{Screen, Seen};
+pub use wire::{Part, PartCodec};
 
+use self::view::Told;
 use crate::error::OrdersError;
 use crate::events;
 use crate::store::menu_cache::MenuCache;
@@ -90,20 +97,9 @@ struct Joined {
 }
 
 enum First {
-    Snapshot {
-        stations: Vec<Station>,
-        tickets: Vec<Ticket>,
-        stock: Vec<StockLevel>,
-    },
-    Missed(Vec<Arc<Told>>),
-}
-
-/// A change, and its place in the log.
-struct Told {
-    position: Position,
-    change: KitchenChange,
-    /// Every snapshot of this board shows it already.
-    known: bool,
+    /// The encoded stations, tickets and levels.
+    Snapshot(Bytes),
+    Missed(VecDeque<Arc<Told>>),
 }
 
 impl Hub {

@@ -7,14 +7,14 @@ use std::time::Duration;
 use futures::Stream;
 use muster_kernel::Error;
 use muster_kernel::time::to_proto;
-use muster_proto::orders::v1::watch_kitchen_response::Message as Sent;
-use muster_proto::orders::v1::{KitchenHeartbeat, KitchenSnapshot, WatchKitchenResponse};
+use muster_proto::orders::v1::{KitchenHeartbeat, KitchenSnapshot};
 use tokio::time::{Interval, MissedTickBehavior};
 use tonic::Status;
 
 use super::token::Watched;
-use super::{First, Hub, Joined, Key, Progress, Seat, Told};
-use crate::domain::board::watched_by;
+use super::view::Told;
+use super::wire::Part;
+use super::{First, Hub, Joined, Key, Progress, Seat};
 use crate::store::location::Location;
 
 /// Heartbeats come this often.
@@ -41,7 +41,8 @@ pub struct Screen {
     resumed: bool,
     at: Progress,
     number: i64,
-    pending: VecDeque<Sent>,
+    snapshot: Option<Part>,
+    missed: VecDeque<Arc<Told>>,
     beat: Interval,
 }
 
@@ -59,7 +60,7 @@ impl Screen {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         beat.reset();
-        let (at, pending) = (joined.at, VecDeque::new());
+        let (at, missed) = (joined.at, VecDeque::new());
         let mut screen = Self {
             seat,
             seen,
@@ -68,7 +69,8 @@ impl Screen {
             resumed: false,
             at,
             number: 0,
-            pending,
+            snapshot: None,
+            missed,
             beat,
         };
         screen.take(joined);
@@ -76,17 +78,20 @@ impl Screen {
     }
 
     /// The stream.
-    pub fn stream(self) -> impl Stream<Item = Result<WatchKitchenResponse, Status>> + Send {
+    pub fn stream(self) -> impl Stream<Item = Result<Part, Status>> + Send {
         futures::stream::unfold(self, |mut screen| async move {
-            let message = screen.next().await;
-            Some((Ok(WatchKitchenResponse { message: Some(message) }), screen))
+            let part = screen.next().await;
+            Some((Ok(part), screen))
         })
     }
 
-    async fn next(&mut self) -> Sent {
+    async fn next(&mut self) -> Part {
         loop {
-            if let Some(message) = self.pending.pop_front() {
-                return message;
+            if let Some(snapshot) = self.snapshot.take() {
+                return snapshot;
+            }
+            if let Some(told) = self.missed.pop_front() {
+                return self.change(&told);
             }
             let Some(joined) = &mut self.joined else {
                 match self.seat.0.join(self.seen.key, &self.seen.station_ids, None).await {
@@ -120,51 +125,38 @@ impl Screen {
     }
 
     fn take(&mut self, mut joined: Joined) {
-        let first = std::mem::replace(&mut joined.first, First::Missed(Vec::new()));
-        match first {
-            First::Snapshot {
-                stations,
-                tickets,
-                stock,
-            } => {
+        match std::mem::replace(&mut joined.first, First::Missed(VecDeque::new())) {
+            First::Snapshot(shared) => {
                 (self.number, self.resumed) = (0, false);
                 self.at = joined.at;
-                let snapshot = KitchenSnapshot {
+                let own = KitchenSnapshot {
                     location_id: self.seen.key.1.to_string(),
                     location_name: self.seen.location.name.clone(),
                     time_zone: self.seen.location.zone.clone(),
-                    stations,
-                    tickets,
-                    stock,
                     now: Some(self.now()),
                     as_of: Some(to_proto(self.at.as_of)),
                     resume_token: self.watched.token(self.at.position),
+                    ..KitchenSnapshot::default()
                 };
-                self.pending.push_back(Sent::Snapshot(snapshot));
+                self.snapshot = Some(Part::snapshot(&own, shared));
             }
             First::Missed(missed) => {
                 self.resumed = true;
-                for told in missed {
-                    let change = self.change(&told);
-                    self.pending.push_back(change);
-                }
+                self.missed = missed;
                 self.at = joined.at;
             }
         }
         self.joined = Some(joined);
     }
 
-    fn change(&mut self, told: &Told) -> Sent {
+    fn change(&mut self, told: &Told) -> Part {
         self.number += 1;
         self.at.position = self.at.position.max(told.position);
-        let mut change = watched_by(&told.change, &self.seen.station_ids);
-        change.number = self.number;
-        change.resume_token = self.watched.token(told.position);
-        Sent::Change(change)
+        Part::change(self.number, &told.token, told.shared.clone())
     }
 
-    fn heartbeat(&self) -> Sent {
-        Sent::Heartbeat(KitchenHeartbeat {
+    fn heartbeat(&self) -> Part {
+        Part::heartbeat(&KitchenHeartbeat {
             now: Some(self.now()),
             as_of: Some(to_proto(self.at.as_of)),
             resume_token: self.watched.token(self.at.position),

@@ -32,6 +32,7 @@ use muster_kernel::door::Door;
 use muster_kernel::page::Pages;
 use muster_kernel::uow::UnitOfWork;
 use uuid::Uuid;
+pub use watch_kitchen::Kitchen;
 
 use crate::error::OrdersError;
 use crate::hub::Hub;

@@ -1,5 +1,6 @@
 //! The generated service traits, each method handed to its handler.
 
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use muster_proto::orders::v1::kitchen_service_server::KitchenService;
 use muster_proto::orders::v1::menu_service_server::MenuService;
@@ -77,7 +78,11 @@ impl KitchenService for Api {
         's: 'a,
         Self: 'a,
     {
-        Box::pin(watch_kitchen::handle(self, request))
+        // For whoever calls in this process; the network's requests pass [`watch_kitchen::Kitchen`] and are not decoded.
+        Box::pin(async move {
+            let parts = watch_kitchen::handle(self, request).await?;
+            Ok(parts.map(|parts| parts.map(|part| part?.decode()).boxed()))
+        })
     }
 
     methods! {

@@ -1,20 +1,30 @@
 //! `KitchenService.WatchKitchen`.
 
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use muster_kernel::Error;
 use muster_kernel::db::Reach;
-use muster_proto::orders::v1::{WatchKitchenRequest, WatchKitchenResponse};
+use muster_proto::orders::v1::WatchKitchenRequest;
+use muster_proto::orders::v1::kitchen_service_server::KitchenServiceServer;
+use tonic::body::Body;
+use tonic::codegen::{Service, http};
+use tonic::server::{Grpc, NamedService, ServerStreamingService};
 use tonic::{Request, Response, Status};
 
 use super::{Api, missing_location};
-use crate::hub::{Screen, Seen};
+use crate::hub::{Part, PartCodec, Screen, Seen};
 use crate::store::{id, location};
 
+const METHOD: &str = "/muster.orders.v1.KitchenService/WatchKitchen";
+
+/// The kitchen of a location, as parts of encoded messages.
+pub type Parts = BoxStream<'static, Result<Part, Status>>;
+
 /// Streams the kitchen of a location.
-pub async fn handle(
-    api: &Api,
-    request: Request<WatchKitchenRequest>,
-) -> Result<Response<BoxStream<'static, Result<WatchKitchenResponse, Status>>>, Status> {
+pub async fn handle(api: &Api, request: Request<WatchKitchenRequest>) -> Result<Response<Parts>, Status> {
     let (caller, message) = api.door.open(request)?;
     let tenant = caller.tenant_id.ok_or_else(missing_location)?;
     let location_id = id(&message.location_id)?;
@@ -31,4 +41,54 @@ pub async fn handle(
     };
     let screen = Screen::open(&api.hub, seen, &message.resume_token).await?;
     Ok(Response::new(api.door.stream(&caller, screen.stream())))
+}
+
+/// The kitchen's service, whose stream is not encoded anew for each screen.
+#[derive(Clone)]
+pub struct Kitchen {
+    api: Api,
+    others: KitchenServiceServer<Api>,
+}
+
+impl Kitchen {
+    /// Over these handlers.
+    pub fn new(api: Api) -> Self {
+        let others = KitchenServiceServer::new(api.clone());
+        Self { api, others }
+    }
+}
+
+impl NamedService for Kitchen {
+    const NAME: &'static str = <KitchenServiceServer<Api> as NamedService>::NAME;
+}
+
+impl Service<http::Request<Body>> for Kitchen {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<http::Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        if request.uri().path() != METHOD {
+            return Box::pin(self.others.call(request));
+        }
+        let watch = Watch(self.api.clone());
+        Box::pin(async move { Ok(Grpc::new(PartCodec).server_streaming(watch, request).await) })
+    }
+}
+
+struct Watch(Api);
+
+impl ServerStreamingService<WatchKitchenRequest> for Watch {
+    type Response = Part;
+    type ResponseStream = Parts;
+    type Future = BoxFuture<'static, Result<Response<Parts>, Status>>;
+
+    fn call(&mut self, request: Request<WatchKitchenRequest>) -> Self::Future {
+        let api = self.0.clone();
+        Box::pin(async move { handle(&api, request).await })
+    }
 }

@@ -1,5 +1,6 @@
 //! SQL: one text for both engines. Every function takes the tenant.
 
+pub mod board;
 pub mod location;
 pub mod menu;
 pub mod menu_cache;

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use muster_orders::domain::board::{Board, Outcome, watched_by};
+use muster_orders::domain::board::{Board, MOST_ORDERS, Outcome, watched_by};
 use muster_orders::domain::history::describe;
 use muster_orders::domain::order::{kitchen, place, void};
 use muster_orders::domain::{all_day, ticket};
@@ -131,6 +131,36 @@ fn a_screen_gets_its_own_stations_only() {
     assert_eq!(watched_by(&change, &HashSet::new()), change);
     assert_eq!(board.tickets(&fry_only).len(), 1);
     assert_eq!(board.tickets(&HashSet::new()).len(), 3);
+}
+
+#[test]
+fn the_oldest_order_makes_room_and_is_counted() {
+    let book = Book::place(true, vec![want(201, burger(), 1)], vec![]);
+    let (event, meta) = &book.log[0];
+    let old = |number: i32| Order {
+        id: id(1_000_000 + number.unsigned_abs()),
+        number,
+        placed_at: Some(Timestamp {
+            seconds: i64::from(number),
+            nanos: 0,
+        }),
+        ..book.order.clone()
+    };
+    let full = (1..).take(MOST_ORDERS).map(old).collect();
+    // The newest of those that were counted is on the board.
+    let open = [old(1).id, id(7), id(8)];
+    let mut board = Board::new(book.kitchen.clone(), full, vec![]).leaving_out(open);
+    assert_eq!(board.left_out(), 2);
+    let change = told(board.apply_order(&id(100), event, meta));
+    assert_eq!((change.order_version, change.orders_left_out), (1, 3));
+    assert!(change.removed_ticket_ids.contains(&ticket::id(&old(1).id, &grill())));
+    assert!(!change.removed_ticket_ids.contains(&ticket::id(&id(100), &grill())));
+    assert_eq!(board.orders().count(), MOST_ORDERS);
+    // Something happens to an order that is not shown: it is, and the next oldest is not.
+    let back = board.put_order(old(1), event, meta.at);
+    assert!(back.tickets.iter().any(|ticket| ticket.order_id == old(1).id));
+    assert!(back.removed_ticket_ids.contains(&ticket::id(&old(2).id, &grill())));
+    assert_eq!(back.orders_left_out, 3);
 }
 
 #[test]

@@ -201,6 +201,57 @@ both_engines!(
     }
 );
 
+// what waits for a screen is bounded, and the others do not notice.
+both_engines!(
+    a_screen_that_falls_behind_starts_anew_and_the_others_go_on,
+    "orders",
+    STEPS,
+    async |lab: Lab| {
+        let diner = Diner::open(lab).await;
+        let mut slow = Watcher::open(&diner, vec![], String::new()).await;
+        let mut steady = Watcher::open(&diner, vec![], String::new()).await;
+        slow.snapshot().await;
+        steady.snapshot().await;
+        for number in 1..=300 {
+            let state = if number % 2 == 0 {
+                StockState::InStock
+            } else {
+                StockState::Out
+            };
+            diner.set_stock(burger(), state, 0).await;
+            assert_eq!(steady.change().await.number, number);
+        }
+        let anew = loop {
+            match slow.next().await {
+                Message::Snapshot(snapshot) => break snapshot,
+                Message::Heartbeat(_) => {}
+                Message::Change(change) => panic!("change {} after so many were missed", change.number),
+            }
+        };
+        assert_eq!(anew.stock.len(), 0, "it is how it now is");
+        diner.set_stock(burger(), StockState::Out, 0).await;
+        assert_eq!(slow.change().await.number, 1);
+        assert_eq!(steady.change().await.number, 301);
+    }
+);
+
+// Screens of the same stations send the same bytes, and those of others do not get them.
+both_engines!(views_are_told_apart, "orders", STEPS, async |lab: Lab| {
+    let diner = Diner::open(lab).await;
+    let mut all = Watcher::open(&diner, vec![], String::new()).await;
+    let mut two = Watcher::open(&diner, vec![fry(), grill()], String::new()).await;
+    let mut same = Watcher::open(&diner, vec![grill(), fry()], String::new()).await;
+    for screen in [&mut all, &mut two, &mut same] {
+        screen.snapshot().await;
+    }
+    diner.lunch().await;
+    let [all, two, same] = [all.change().await, two.change().await, same.change().await];
+    assert_eq!((all.tickets.len(), two.tickets.len()), (3, 2));
+    assert_eq!(two, same);
+    assert_ne!(all.resume_token, two.resume_token);
+    assert_eq!((all.order_version, all.orders_left_out), (1, 0));
+});
+
 // Whoever replaces, adds and removes as told shows what a fresh snapshot shows, whenever they came.
 both_engines!(
     screens_that_came_at_any_time_agree,
