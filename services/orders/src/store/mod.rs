@@ -16,7 +16,10 @@ use prost::Message;
 use uuid::Uuid;
 
 /// The steps of the schema.
-pub const STEPS: &[Step] = &[step!("../../../../migrations/orders", "0001_orders")];
+pub const STEPS: &[Step] = &[
+    step!("../../../../migrations/orders", "0001_orders"),
+    step!("../../../../migrations/orders", "0003_listing"),
+];
 
 /// The UUID that a checked field holds.
 ///

@@ -166,13 +166,31 @@ pub async fn list(conn: &mut Conn, tenant: Uuid, filter: &Filter, limit: i64) ->
         place.copied().unwrap_or_default()
     });
     let [s1, s2, s3, s4, s5] = wanted;
-    let everywhere = "SELECT state FROM orders WHERE tenant_id = $1 AND (placed_at, id) < ($2, $3) \
-                      AND ($4 = '' OR business_date = $4) AND status IN ($5, $6, $7, $8, $9) AND $10 = $10 \
-                      ORDER BY placed_at DESC, id DESC LIMIT $11";
-    let at_one = "SELECT state FROM orders WHERE tenant_id = $1 AND (placed_at, id) < ($2, $3) \
-                  AND ($4 = '' OR business_date = $4) AND status IN ($5, $6, $7, $8, $9) AND location_id = $10 \
-                  ORDER BY placed_at DESC, id DESC LIMIT $11";
-    let sql = if filter.location.is_some() { at_one } else { everywhere };
+    // An open order is on the board, too: without saying so, few open ones are looked for among all that there ever were.
+    let is_open = |status: &OrderStatus| !matches!(status, OrderStatus::Fulfilled | OrderStatus::Voided);
+    let open = !filter.statuses.is_empty() && filter.statuses.iter().all(is_open);
+    let sql = match (filter.location.is_some(), open) {
+        (false, false) => {
+            "SELECT state FROM orders WHERE tenant_id = $1 AND (placed_at, id) < ($2, $3) \
+             AND ($4 = '' OR business_date = $4) AND status IN ($5, $6, $7, $8, $9) AND $10 = $10 \
+             ORDER BY placed_at DESC, id DESC LIMIT $11"
+        }
+        (false, true) => {
+            "SELECT state FROM orders WHERE tenant_id = $1 AND on_board AND (placed_at, id) < ($2, $3) \
+             AND ($4 = '' OR business_date = $4) AND status IN ($5, $6, $7, $8, $9) AND $10 = $10 \
+             ORDER BY placed_at DESC, id DESC LIMIT $11"
+        }
+        (true, false) => {
+            "SELECT state FROM orders WHERE tenant_id = $1 AND location_id = $10 AND (placed_at, id) < ($2, $3) \
+             AND ($4 = '' OR business_date = $4) AND status IN ($5, $6, $7, $8, $9) \
+             ORDER BY placed_at DESC, id DESC LIMIT $11"
+        }
+        (true, true) => {
+            "SELECT state FROM orders WHERE tenant_id = $1 AND location_id = $10 AND on_board \
+             AND (placed_at, id) < ($2, $3) AND ($4 = '' OR business_date = $4) \
+             AND status IN ($5, $6, $7, $8, $9) ORDER BY placed_at DESC, id DESC LIMIT $11"
+        }
+    };
     let rows: Vec<(Vec<u8>,)> = on!(conn, |c| sqlx::query_as(sql)
         .bind(tenant)
         .bind(filter.before.0)
