@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Streams at once on one connection of a gateway: every screen of its clients has one.
+const FROM_GATEWAY: u32 = 32_000;
+
 /// The bounds of a listener.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -87,7 +90,7 @@ impl Limits {
     /// long streams must not use it up; the gateway has bounded each client already.
     pub(super) fn settled(mut self) -> Self {
         if self.connections_per_address == usize::MAX {
-            self.streams_per_connection = self.streams_per_connection.max(10_000);
+            self.streams_per_connection = self.streams_per_connection.max(FROM_GATEWAY);
             self.resets = u64::MAX;
             self.idle_bytes = u64::MAX;
             self.connection_window = self.connection_window.max(16 << 20);

@@ -25,6 +25,9 @@ use super::{Limits, ReloadingTls};
 /// Who was asked to end, and has nothing running, may still say goodbye for so long.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// What waits for a client that does not read, on each stream, before whoever fills the stream waits too. In bytes.
+const SEND_BUFFER: usize = 16 << 10;
+
 /// Where a connection came from; an extension of every request on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
@@ -181,7 +184,7 @@ fn settings(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_header_list_size(16 * 1024)
         .max_pending_accept_reset_streams(reset_unseen)
         .max_local_error_reset_streams(reset_by_us)
-        .max_send_buf_size(64 * 1024)
+        .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10));
     builder
