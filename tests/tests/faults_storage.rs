@@ -1,6 +1,8 @@
 //! Short versions of the faults of PostgreSQL and Redis (RELIABILITY ), on one town with servers of
 //! its own. The long ones: `make chaos SCENARIO=postgres-hangs`, `connections-dropped`, `redis`, `replay`, and beside them
 //! `postgres-restart`, `postgres-failover` and `partition`.
+//!
+//! `cargo nextest run -p muster-tests --test faults_storage --run-ignored all`
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,6 +21,7 @@ use muster_tests::lab::scenarios::storage::{Broken, dropped, frozen, redis_gone,
 use muster_tests::lab::site::Store;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "not yet measured on a quiet machine: run it by hand first"]
 async fn the_town_goes_on_while_its_storage_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let seed = std::env::var("SEED").ok().and_then(|text| text.parse().ok());
