@@ -1,5 +1,6 @@
 //! The gateway's path: check, count, pass on. Bodies stream through as bytes, trailers kept.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use muster_kernel::clock::World;
 use muster_kernel::config::Config;
 use muster_kernel::door::REQUEST_ID;
 use muster_kernel::edge::{
-    Measured, TIMEOUT_HEADER, deadline_of, ends_by, format_timeout, holding, honest, is_grpc, normalise, refuse,
-    request_id, span_for,
+    Measured, TIMEOUT_HEADER, deadline_of, ends_by, format_timeout, holding, honest, is_grpc, is_traced, normalise,
+    refuse, request_id, span_for,
 };
 use muster_kernel::identity::{CLIENT_HEADER, Caller, Lock};
 use muster_kernel::transport::Peers;
@@ -32,8 +33,7 @@ use crate::upstreams::upstream;
 /// The service enforces the deadline itself; the gateway waits this much longer for it to say so.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// Checks calls and passes them on. Cheap to clone.
-#[derive(Clone)]
+/// Checks calls and passes them on.
 pub(crate) struct Forward {
     lock: Arc<Lock>,
     peers: Peers,
@@ -48,6 +48,8 @@ struct Admitted {
     measured: Measured,
     deadline: Duration,
     turn: Option<Turn>,
+    /// Where the request came from.
+    address: IpAddr,
 }
 
 impl Forward {
@@ -67,7 +69,7 @@ impl Forward {
         }
     }
 
-    pub(crate) async fn call(self, request: Request<Body>) -> Response<Body> {
+    pub(crate) async fn call(&self, request: Request<Body>) -> Response<Body> {
         if !is_grpc(request.method(), request.headers()) {
             return refuse(request.method());
         }
@@ -80,14 +82,15 @@ impl Forward {
         response
     }
 
-    async fn checked(self, request: Request<Body>, id: &str) -> Response<Body> {
+    async fn checked(&self, request: Request<Body>, id: &str) -> Response<Body> {
         match self.admit(&request) {
             Ok(Admitted {
                 measured,
                 deadline,
                 turn,
+                address,
             }) => {
-                let response = self.pass_on(request, id, deadline).await;
+                let response = self.pass_on(request, id, deadline, address).await;
                 measured.answered(&response);
                 holding(response, turn)
             }
@@ -103,8 +106,8 @@ impl Forward {
     fn admit(&self, request: &Request<Body>) -> Result<Admitted, Error> {
         let path = request.uri().path();
         let public = muster_proto::rule(path).is_some_and(|rule| rule.public);
-        self.limits
-            .address(client_address(request, self.trusted_hops), public)?;
+        let address = client_address(request, self.trusted_hops);
+        self.limits.address(address, public)?;
         let (rule, caller): (_, Caller) = self.lock.admit(path, request.headers())?;
         self.limits.caller(&caller)?;
         let deadline = deadline_of(request.headers(), rule)?;
@@ -117,17 +120,23 @@ impl Forward {
             measured,
             deadline,
             turn,
+            address,
         })
     }
 
-    async fn pass_on(self, mut request: Request<Body>, id: &str, deadline: Duration) -> Response<Body> {
+    async fn pass_on(
+        &self,
+        mut request: Request<Body>,
+        id: &str,
+        deadline: Duration,
+        address: IpAddr,
+    ) -> Response<Body> {
         let unreachable = || Error::unavailable("UNAVAILABLE", "this part of Muster does not answer; try again");
         let Some(upstream) = upstream(&self.peers, request.uri().path()) else {
             return Error::new(tonic::Code::Unimplemented, "UNKNOWN_METHOD", "there is no such method")
                 .to_status()
                 .into_http();
         };
-        let address = client_address(&request, self.trusted_hops);
         let vouched = self.lock.services().vouch_for(address);
         rewrite(request.headers_mut(), id, deadline, vouched);
         *request.version_mut() = Version::HTTP_2;
@@ -171,8 +180,10 @@ fn rewrite(headers: &mut HeaderMap, id: &str, deadline: Duration, vouched: Optio
     set(REQUEST_ID, HeaderValue::from_str(id).ok());
     set(CLIENT_HEADER, vouched);
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    let context = tracing::Span::current().context();
-    TraceContextPropagator::new().inject_context(&context, &mut Outbound(headers));
+    if is_traced() {
+        let context = tracing::Span::current().context();
+        TraceContextPropagator::new().inject_context(&context, &mut Outbound(headers));
+    }
 }
 
 /// Headers that only Muster's own parts may set, and those that tell of a network we do not look at.

@@ -40,11 +40,13 @@ use crate::own::Own;
 
 /// The gateway as a service of HTTP requests. Cheap to clone.
 #[derive(Clone)]
-pub struct Gateway {
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
     forward: Forward,
     own: Own,
-    clients: Arc<Clients>,
-    cors: Arc<Cors>,
+    clients: Clients,
+    cors: Cors,
     secure: bool,
 }
 
@@ -67,14 +69,13 @@ impl Gateway {
     pub fn new(config: &Config, parts: Parts) -> Self {
         let own = Own::new(config, &parts);
         let secure = !config.gateway.tls_certificate.is_empty();
-        let cors = Arc::new(Cors::new(&config.gateway.cors_origins));
-        Self {
+        Self(Arc::new(Inner {
             forward: Forward::new(config, parts),
             own,
-            clients: Arc::new(Clients::load()),
-            cors,
+            clients: Clients::load(),
+            cors: Cors::new(&config.gateway.cors_origins),
             secure,
-        }
+        }))
     }
 
     /// The bounds of its listener.
@@ -86,32 +87,40 @@ impl Gateway {
         }
     }
 
-    async fn handle(self, request: Request<Body>) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let Inner {
+            own,
+            clients,
+            cors,
+            secure,
+            ..
+        } = &*self.0;
         let origin = request.headers().get(http::header::ORIGIN).cloned();
-        let is_rpc = kind(&request) != Kind::Page;
-        let mut response = match kind(&request) {
-            Kind::Preflight => self.cors.preflight(&request),
-            Kind::Grpc => self.clone().call(request).await,
+        let kind = kind(&request);
+        let mut response = match kind {
+            Kind::Preflight => cors.preflight(&request),
+            Kind::Grpc => self.call(request).await,
             Kind::GrpcWeb => {
                 let Ok(response) = GrpcWebLayer::new().layer(Calls(self.clone())).oneshot(request).await;
                 response
             }
-            Kind::Page => self.own.page(&request).unwrap_or_else(|| self.clients.page(&request)),
+            Kind::Page => own.page(&request).unwrap_or_else(|| clients.page(&request)),
         };
-        self.cors.mark(&mut response, origin.as_ref());
-        browser::secure(&mut response, is_rpc, self.secure);
+        cors.mark(&mut response, origin.as_ref());
+        browser::secure(&mut response, kind != Kind::Page, *secure);
         response
     }
 
     /// A call in gRPC's own form, whatever form it came in.
-    async fn call(self, request: Request<Body>) -> Response<Body> {
+    async fn call(&self, request: Request<Body>) -> Response<Body> {
+        let Inner { forward, own, .. } = &*self.0;
         match own::is_own(request.uri().path()) {
             // Health and reflection are bounded by address as everything else is (G-12).
-            true => match self.forward.count(&request) {
-                Ok(()) => self.own.call(request).await,
+            true => match forward.count(&request) {
+                Ok(()) => own.clone().call(request).await,
                 Err(error) => error.to_status().into_http(),
             },
-            false => self.forward.call(request).await,
+            false => forward.call(request).await,
         }
     }
 }
@@ -175,7 +184,7 @@ impl Service<Request<Body>> for Calls {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let gateway = self.0.clone();
-        Box::pin(async move { Ok(Gateway::call(gateway, request).await) })
+        Box::pin(async move { Ok(Gateway::call(&gateway, request).await) })
     }
 }
 

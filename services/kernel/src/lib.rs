@@ -21,6 +21,7 @@ pub mod edge;
 pub mod error;
 pub mod idempotency;
 pub mod identity;
+mod link;
 pub mod log;
 pub mod page;
 pub mod redis;
@@ -31,6 +32,7 @@ pub mod telemetry;
 pub mod testing;
 pub mod time;
 pub mod transport;
+mod turn;
 pub mod uow;
 
 pub use error::Error;

@@ -1,15 +1,21 @@
 //! Logs in JSON, traces over OTLP, metrics for Prometheus.
 
+mod fields;
+
+use std::time::Duration;
+
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
+use self::fields::Fields;
 use crate::config::Config;
 use crate::error::Error;
 
@@ -17,6 +23,9 @@ use crate::error::Error;
 const BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
+
+/// See [`look_after`].
+const SUM_UP_EVERY: Duration = Duration::from_secs(5);
 
 /// What was started. Keep it until the process ends.
 pub struct Telemetry {
@@ -31,27 +40,10 @@ impl Telemetry {
     /// If the filter or the trace endpoint is not usable.
     pub fn start(config: &Config, process: &str) -> Result<Self, Error> {
         let refuse = |why: String| Error::failed_precondition("BAD_CONFIG", why);
-        let filter = EnvFilter::try_new(&config.log.filter).map_err(|e| refuse(format!("log.filter: {e}")))?;
-        let writer = std::io::stderr;
-        let logs: Box<dyn Layer<Registry> + Send + Sync> = if config.log.format == "text" {
-            tracing_subscriber::fmt::layer()
-                .with_ansi(false)
-                .with_writer(writer)
-                .with_target(false)
-                .with_filter(filter)
-                .boxed()
-        } else {
-            let json = tracing_subscriber::fmt::layer()
-                .json()
-                .flatten_event(true)
-                .with_current_span(true);
-            json.with_span_list(false)
-                .with_writer(writer)
-                .with_filter(filter)
-                .boxed()
-        };
+        let logs = logs(config).map_err(|e| refuse(format!("log.filter: {e}")))?;
         let traces = trace_provider(config, process).map_err(|e| refuse(format!("trace.otlp_endpoint: {e}")))?;
         let spans = traces.as_ref().map(|provider| {
+            crate::edge::begin_tracing();
             let only_requests = EnvFilter::new("off,muster_kernel::edge=info,muster_gateway=info");
             tracing_opentelemetry::layer()
                 .with_tracer(provider.tracer("muster"))
@@ -59,10 +51,11 @@ impl Telemetry {
         });
         // A second start in one process (tests) keeps the first subscriber.
         let _ = Registry::default().with(logs).with(spans).try_init();
-        Ok(Self {
-            prometheus: recorder().map_err(|e| refuse(e.to_string()))?,
-            traces,
-        })
+        let prometheus = recorder().map_err(|e| refuse(e.to_string()))?;
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(look_after(prometheus.clone()));
+        }
+        Ok(Self { prometheus, traces })
     }
 
     /// What Prometheus reads.
@@ -76,6 +69,36 @@ impl Telemetry {
         if let Some(traces) = &self.traces {
             let _ = traces.shutdown();
         }
+    }
+}
+
+/// Where nobody reads the metrics, single figures would pile up: they are summed up now and then all the same.
+async fn look_after(prometheus: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(SUM_UP_EVERY).await;
+        prometheus.run_upkeep();
+    }
+}
+
+type Logs = Box<dyn Layer<Registry> + Send + Sync>;
+
+fn logs(config: &Config) -> Result<Logs, tracing_subscriber::filter::ParseError> {
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    if config.log.format == "text" {
+        return filtered(layer.with_ansi(false).with_target(false), &config.log.filter);
+    }
+    let json = layer.json().flatten_event(true).with_current_span(true);
+    filtered(json.with_span_list(false).fmt_fields(Fields), &config.log.filter)
+}
+
+/// Levels by module, as almost all filters are, cost nothing where a span begins; what looks into spans does.
+fn filtered<L>(layer: L, filter: &str) -> Result<Logs, tracing_subscriber::filter::ParseError>
+where
+    L: Layer<Registry> + Send + Sync,
+{
+    match filter.parse::<Targets>() {
+        Ok(targets) => Ok(layer.with_filter(targets).boxed()),
+        Err(_) => Ok(layer.with_filter(EnvFilter::try_new(filter)?).boxed()),
     }
 }
 

@@ -3,30 +3,19 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response};
 use tokio::time::Instant;
+use tonic::Status;
 use tonic::body::Body;
-use tonic::transport::Endpoint;
 use tower::{Service, ServiceExt};
 
 use crate::breaker::{self, Breaker};
 use crate::edge::ServiceStack;
 use crate::error::Error;
 use crate::identity::ServiceKey;
-
-/// A connection on which nothing comes is asked whether it is alive after this long…
-const ASK_AFTER: Duration = Duration::from_millis(600);
-/// …and is given up without an answer for this long, with every call on it. Both together stay below two seconds.
-const GIVE_UP_AFTER: Duration = Duration::from_millis(1_200);
-
-/// What one call may have on its way to us: what a stream costs here that nobody reads (RELIABILITY R-19).
-const STREAM_WINDOW: u32 = 32 << 10;
-/// What all calls of a connection may have on their way to us: no bound of its own. With one, a few streams that nobody
-/// reads would use it up and stop every other call on the connection.
-const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+use crate::link::Link;
 
 /// What generated clients are put on. Cheap to clone.
 #[derive(Clone)]
@@ -40,76 +29,49 @@ pub enum Transport {
 /// The way to a role that runs elsewhere. Cheap to clone.
 #[derive(Clone)]
 pub struct Remote {
-    channel: tonic::transport::Channel,
+    link: Link,
     breaker: Arc<Breaker>,
 }
 
 impl Transport {
-    /// A channel to an address such as `http://orders:7002`. It connects when it is first used.
+    /// The way to an address such as `http://orders:7002`. It connects when it is first used.
     ///
     /// # Errors
     /// If the address is not one.
     pub fn remote(address: &str) -> Result<Self, Error> {
-        let fault =
-            |cause| Error::failed_precondition("BAD_ADDRESS", "a role's address is not usable").caused_by(cause);
-        let endpoint = Endpoint::from_shared(address.to_owned()).map_err(fault)?;
-        let channel = endpoint
-            .connect_timeout(Duration::from_secs(1))
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(ASK_AFTER)
-            .keep_alive_timeout(GIVE_UP_AFTER)
-            .keep_alive_while_idle(true)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .connect_lazy();
+        let link = Link::new(address)?;
         let breaker = Breaker::new(address);
-        Ok(Self::Remote(Remote { channel, breaker }))
+        Ok(Self::Remote(Remote { link, breaker }))
     }
 }
 
 impl Remote {
     /// Calls, unless nobody answers there; while a call waits it may turn out that nobody does.
-    async fn call(mut self, request: Request<Body>) -> Result<Response<Body>, tonic::transport::Error> {
+    async fn call(self, request: Request<Body>) -> Result<Response<Body>, Status> {
         let refused = || Ok(breaker::unreachable().to_status().into_http());
         let Ok(mut attempt) = self.breaker.begin(Instant::now()) else {
             return refused();
         };
         let outcome = tokio::select! {
             biased;
-            outcome = Service::call(&mut self.channel, request) => outcome,
+            outcome = self.link.call(request) => outcome,
             () = attempt.is_hopeless() => return refused(),
         };
         match &outcome {
             Ok(_) => attempt.answered(),
-            Err(error) if is_late(error) => {}
             Err(_) => attempt.failed(Instant::now()),
         }
         outcome
     }
 }
 
-/// Whether the call's own deadline ended it, which the channel words as if the connection had failed.
-fn is_late(error: &tonic::transport::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if error.is::<tonic::TimeoutExpired>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
 impl Service<Request<Body>> for Transport {
     type Response = Response<Body>;
-    type Error = tonic::transport::Error;
-    type Future = BoxFuture<'static, Result<Response<Body>, tonic::transport::Error>>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Response<Body>, Status>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        match self {
-            Self::Local(_) => Poll::Ready(Ok(())),
-            Self::Remote(remote) => Service::<Request<Body>>::poll_ready(&mut remote.channel, context),
-        }
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
@@ -130,11 +92,7 @@ impl Service<Request<Body>> for Transport {
                     }
                 })
             }
-            Self::Remote(remote) => {
-                // The one that is ready goes; the one that stays must get ready anew.
-                let other = remote.clone();
-                Box::pin(std::mem::replace(remote, other).call(request))
-            }
+            Self::Remote(remote) => Box::pin(remote.clone().call(request)),
         }
     }
 }
@@ -188,8 +146,8 @@ pub struct AsService {
 
 impl Service<Request<Body>> for AsService {
     type Response = Response<Body>;
-    type Error = tonic::transport::Error;
-    type Future = BoxFuture<'static, Result<Response<Body>, tonic::transport::Error>>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Response<Body>, Status>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)

@@ -21,6 +21,7 @@ use super::conduct::{Conduct, Watched};
 use super::conducted::Conducted;
 use super::guests::Guests;
 use super::{Limits, ReloadingTls};
+use crate::turn::NextTurn;
 
 /// Who was asked to end, and has nothing running, may still say goodbye for so long.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -133,7 +134,7 @@ where
             }
         };
         tokio::select! {
-            _ = connection.as_mut() => return,
+            _ = NextTurn::new(connection.as_mut()) => return,
             () = conduct.cut.cancelled() => return,
             () = self.stop.cancelled() => {}
             () = conduct.retire.cancelled() => {}
@@ -152,7 +153,7 @@ where
             }
         };
         tokio::select! {
-            _ = connection => {}
+            _ = NextTurn::new(connection) => {}
             () = conduct.cut.cancelled() => {}
             () = last => {}
         }

@@ -1,8 +1,11 @@
 //! Rate, errors and duration of every method.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, OnceLock, RwLock};
 use std::time::Duration;
 
 use http::Response;
+use metrics::{Counter, Histogram};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
@@ -32,11 +35,50 @@ impl Measured {
         let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
         let took = (self.world.now() - self.started).to_std().unwrap_or(Duration::ZERO);
         let (role, method) = (self.role, self.method);
-        let code_name = format!("{code:?}");
-        metrics::counter!("muster_rpc_total", "role" => role, "method" => method, "code" => code_name.clone())
-            .increment(1);
-        metrics::histogram!("muster_rpc_seconds", "role" => role, "method" => method).record(took.as_secs_f64());
+        let meters = meters_of(role, method);
+        meters.count(role, method, code);
+        meters.seconds.record(took.as_secs_f64());
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        tracing::info!(target: "muster::access", role, method, code = code_name, micros, "answered");
+        tracing::info!(target: "muster::access", role, method, code = ?code, micros, "answered");
     }
+}
+
+/// Where one method's figures are kept: to find that by its labels costs more than to count.
+struct Meters {
+    seconds: Histogram,
+    /// By code; none that never was.
+    counts: [OnceLock<Counter>; CODES],
+}
+
+/// gRPC has so many codes.
+const CODES: usize = 17;
+
+impl Meters {
+    fn count(&self, role: &'static str, method: &'static str, code: Code) {
+        let Some(counter) = self.counts.get(code as usize) else {
+            return;
+        };
+        let name =
+            || metrics::counter!("muster_rpc_total", "role" => role, "method" => method, "code" => format!("{code:?}"));
+        counter.get_or_init(name).increment(1);
+    }
+}
+
+type Known = RwLock<HashMap<(&'static str, &'static str), Arc<Meters>>>;
+
+/// By role and method of the contract, so there are only so many.
+static KNOWN: LazyLock<Known> = LazyLock::new(Known::default);
+
+fn meters_of(role: &'static str, method: &'static str) -> Arc<Meters> {
+    let found = KNOWN.read().ok().and_then(|known| known.get(&(role, method)).cloned());
+    found.unwrap_or_else(|| {
+        let meters = Arc::new(Meters {
+            seconds: metrics::histogram!("muster_rpc_seconds", "role" => role, "method" => method),
+            counts: Default::default(),
+        });
+        if let Ok(mut known) = KNOWN.write() {
+            known.insert((role, method), Arc::clone(&meters));
+        }
+        meters
+    })
 }

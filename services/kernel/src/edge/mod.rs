@@ -24,4 +24,5 @@ pub use measure::Measured;
 pub use stack::ServiceStack;
 pub use status::{is_grpc, normalise, refuse};
 pub use tls::ReloadingTls;
-pub use trace::{request_id, span_for};
+pub(crate) use trace::begin_tracing;
+pub use trace::{is_traced, request_id, span_for};

@@ -1,6 +1,7 @@
 //! The thread through a request: its id and its trace.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
@@ -10,6 +11,19 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::clock::World;
 use crate::door::REQUEST_ID;
+
+/// Whether this process sends its traces anywhere. Where it does not, a caller's trace is passed on as it came.
+static TRACED: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process sends its traces somewhere.
+pub(crate) fn begin_tracing() {
+    TRACED.store(true, Ordering::Relaxed);
+}
+
+/// Whether this process sends its traces anywhere.
+pub fn is_traced() -> bool {
+    TRACED.load(Ordering::Relaxed)
+}
 
 /// The request's id: the one it came with, if it is a decent one, or a new one.
 pub fn request_id(headers: &HeaderMap, world: &World) -> Arc<str> {
@@ -34,7 +48,7 @@ pub fn span_for(role: &'static str, method: &str, request_id: &str, headers: &He
         tenant = tracing::field::Empty,
         principal = tracing::field::Empty,
     );
-    if headers.contains_key("traceparent") {
+    if is_traced() && headers.contains_key("traceparent") {
         let context = TraceContextPropagator::new().extract(&Headers(headers));
         let _ = span.set_parent(context);
     }
