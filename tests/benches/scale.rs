@@ -1,0 +1,290 @@
+//! What a thousand tenants and a million orders cost. `scripts/bench scale`, at most five minutes.
+//!
+//! The same calls, one after the other, in a town with one tenant and 1,000 orders, with 1,000 tenants of 1,000 orders each,
+//! and with a tenant that has 1,000,000. What is printed beside each figure is its ratio to the first. The orders of before
+//! are written as rows, with an event each, while nobody serves. Arguments: `one` or `split` measures that shape alone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing
+)]
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures with the machine's clock")]
+
+use std::time::{Duration, Instant};
+
+use muster_kernel::db::{Db, DbError, Reach};
+use muster_kernel::exec;
+use muster_proto::orders::v1::{
+    ListOrdersRequest, ListOrdersResponse, Order, OrderStatus, PlaceOrderRequest, PlaceOrderResponse,
+    WatchKitchenRequest, watch_kitchen_response,
+};
+use muster_tests::client::Caller;
+use muster_tests::stories::{two_burgers, until, watch};
+use muster_tests::town::{Shape, Town};
+use prost::Message;
+use uuid::Uuid;
+
+const PLACE: &str = "/muster.orders.v1.OrderService/PlaceOrder";
+const LIST: &str = "/muster.orders.v1.OrderService/ListOrders";
+/// Each call is made so often, and the median counts.
+const TIMES: usize = 41;
+/// A ratio up to this is flat: the machine itself is not steadier.
+const FLAT: f64 = 1.5;
+/// So much more is flat in any case. The first screen is seen once only, by a process that has just started.
+const NOISE: Duration = Duration::from_millis(1);
+const NOISE_OF_FIRST: Duration = Duration::from_millis(25);
+
+const FIRST: &str = "watch, the first screen";
+/// So many orders are written by one statement.
+const AT_ONCE: usize = 20_000;
+
+/// Whose orders are written, and how many.
+struct Stage {
+    name: &'static str,
+    tenants: u32,
+    own: u32,
+}
+
+const STAGES: [Stage; 3] = [
+    Stage {
+        name: "1 tenant, 10^3 orders",
+        tenants: 1,
+        own: 1_000,
+    },
+    Stage {
+        name: "1,000 tenants, 10^3 orders each",
+        tenants: 1_000,
+        own: 1_000,
+    },
+    Stage {
+        name: "1,000 tenants, one with 10^6 orders",
+        tenants: 1_000,
+        own: 1_000_000,
+    },
+];
+
+#[tokio::main]
+async fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let said = |word: &str| words.iter().any(|known| known == word);
+    let any = said("one") || said("split");
+    for (word, shape, name) in [
+        ("one", Shape::AllInOne, "one process, SQLite"),
+        ("split", Shape::Split, "split, PostgreSQL and Redis"),
+    ] {
+        if !any || said(word) {
+            measure(shape, name).await;
+        }
+    }
+}
+
+async fn measure(shape: Shape, name: &str) {
+    let mut town = Town::with_demo(shape).await;
+    let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;
+    let placed: PlaceOrderResponse = waiter
+        .call_once(PLACE, "scale-first", two_burgers(&town))
+        .await
+        .unwrap();
+    let order = placed.order.expect("an order");
+    let (mut first, mut tenants, mut own) = (Vec::new(), 1, 0);
+    println!(
+        "\n{name}\n{:<40}{:>12}{:>10}{:>10}  verdict",
+        "what", "p50 ms", "ratio", "aim"
+    );
+    for (number, stage) in STAGES.iter().enumerate() {
+        let started = Instant::now();
+        fill(&town, &order, (tenants, stage.tenants), (own, stage.own)).await;
+        (tenants, own) = (stage.tenants, stage.own);
+        let filled = started.elapsed();
+        town.restart().await;
+        println!("{} (filled in {:.0} s)", stage.name, filled.as_secs_f64());
+        let seen = calls(&town, &order, number).await;
+        for (place, (what, time)) in seen.iter().enumerate() {
+            print(what, *time, first.get(place).map(|(_, time)| *time));
+        }
+        if number == 0 {
+            first = seen;
+        }
+    }
+}
+
+fn print(what: &str, time: Duration, first: Option<Duration>) {
+    let ms = time.as_secs_f64() * 1000.0;
+    let Some(first) = first else {
+        return println!("  {what:<38}{ms:>12.2}");
+    };
+    let ratio = time.as_secs_f64() / first.as_secs_f64();
+    let noise = if what == FIRST { NOISE_OF_FIRST } else { NOISE };
+    let verdict = if ratio <= FLAT || time <= first + noise {
+        "met"
+    } else {
+        "MISSED"
+    };
+    println!("  {what:<38}{ms:>12.2}{ratio:>10.2}{FLAT:>10.1}  {verdict}");
+}
+
+/// The calls, each with its median.
+async fn calls(town: &Town, order: &Order, stage: usize) -> Vec<(&'static str, Duration)> {
+    let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;
+    let location_id = town.demo.location_id.clone();
+    let at_one = ListOrdersRequest {
+        location_id: location_id.clone(),
+        ..ListOrdersRequest::default()
+    };
+    let open = ListOrdersRequest {
+        open_only: true,
+        ..at_one.clone()
+    };
+    let of_day = ListOrdersRequest {
+        business_date: order.business_date.clone(),
+        ..at_one.clone()
+    };
+    let mut seen = vec![(FIRST, screen(town).await)];
+    let mut times = Vec::new();
+    for _ in 0..TIMES {
+        times.push(screen(town).await);
+    }
+    seen.push(("watch, one more screen", median(times)));
+    // What the filling left to be written down, and cold caches, are not what is measured.
+    for number in 0..TIMES {
+        place(&waiter, &format!("scale-before-{stage}-{number}"), two_burgers(town)).await;
+    }
+    let mut times = Vec::new();
+    for number in 0..TIMES {
+        let (key, order) = (format!("scale-{stage}-{number}"), two_burgers(town));
+        let started = Instant::now();
+        place(&waiter, &key, order).await;
+        times.push(started.elapsed());
+    }
+    seen.push(("place", median(times)));
+    for (what, request) in [
+        ("list of one location", at_one),
+        ("list of all locations", ListOrdersRequest::default()),
+        ("list of what is open", open),
+        ("list of a day", of_day),
+    ] {
+        let mut times = Vec::new();
+        for _ in 0..TIMES {
+            let started = Instant::now();
+            let listed: ListOrdersResponse = waiter.call(LIST, request.clone()).await.expect("orders are listed");
+            times.push(started.elapsed());
+            assert!(!listed.orders.is_empty(), "{what}");
+        }
+        seen.push((what, median(times)));
+    }
+    seen
+}
+
+async fn place(waiter: &Caller, key: &str, order: PlaceOrderRequest) {
+    let placed: Result<PlaceOrderResponse, _> = waiter.call_once(PLACE, key, order).await;
+    placed.expect("an order is placed");
+}
+
+/// From asking to watch to the snapshot.
+async fn screen(town: &Town) -> Duration {
+    let cook = Caller::sign_in(town.channel().await, "juniper", "kenji").await;
+    let request = WatchKitchenRequest {
+        location_id: town.demo.location_id.clone(),
+        ..WatchKitchenRequest::default()
+    };
+    let started = Instant::now();
+    let mut screen = watch(&cook, request).await.expect("a screen is opened");
+    until(&mut screen, |message| {
+        matches!(message.message, Some(watch_kitchen_response::Message::Snapshot(_))).then_some(())
+    })
+    .await;
+    started.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// Writes the orders of more tenants, and more of the demo's, while nobody serves.
+async fn fill(town: &Town, order: &Order, tenants: (u32, u32), own: (u32, u32)) {
+    let db = Db::open("orders", &town.places["orders"]).await.unwrap();
+    let (tenant, location) = owner_of(&db, order).await;
+    rows(&db, tenant, location, order, own).await.unwrap();
+    for number in tenants.0..tenants.1 {
+        let tenant = Uuid::from_u128(0x7E4A47 + u128::from(number));
+        rows(&db, tenant, tenant, order, (0, 1_000)).await.unwrap();
+    }
+    db.close().await;
+}
+
+/// The tenant of an order, and its location.
+async fn owner_of(db: &Db, order: &Order) -> (Uuid, Uuid) {
+    let mut conn = db.read(Reach::System).await.unwrap();
+    let sql = "SELECT tenant_id FROM events WHERE aggregate_id = $1";
+    let id: Uuid = order.id.parse().unwrap();
+    let row: (Uuid,) = muster_kernel::on!(&mut conn, |c| sqlx::query_as(sql).bind(id).fetch_one(c)).unwrap();
+    conn.rollback().await;
+    (row.0, order.location_id.parse().unwrap())
+}
+
+/// Orders that were handed out long ago, numbers `from` to `to`, with one event each. A statement may take seconds only, so
+/// there are several.
+async fn rows(db: &Db, tenant: Uuid, location: Uuid, order: &Order, (from, to): (u32, u32)) -> Result<(), DbError> {
+    let done = Order {
+        status: OrderStatus::Fulfilled.into(),
+        ..order.clone()
+    };
+    let state = done.encode_to_vec();
+    for first in (from..to).step_by(AT_ONCE) {
+        let last = to.min(first + AT_ONCE as u32) - 1;
+        some_rows(db, tenant, location, &state, (first.into(), last.into())).await?;
+    }
+    Ok(())
+}
+
+async fn some_rows(
+    db: &Db,
+    tenant: Uuid,
+    location: Uuid,
+    state: &[u8],
+    (first, last): (i64, i64),
+) -> Result<(), DbError> {
+    let mut conn = db.write(Reach::Tenant(tenant)).await?;
+    let (numbers, id) = match conn.is_postgres() {
+        true => (
+            "generate_series($3::bigint, $4::bigint) AS all_of(n)",
+            "gen_random_uuid()",
+        ),
+        false => (
+            "(WITH RECURSIVE more(n) AS (SELECT $3 UNION ALL SELECT n + 1 FROM more WHERE n < $4) SELECT n FROM more)",
+            "randomblob(16)",
+        ),
+    };
+    let orders = format!(
+        "INSERT INTO orders (tenant_id, id, location_id, number, business_date, status, on_board, placed_at, updated_at, \
+         bumped_at, version, state) SELECT $1, {id}, $2, n % 1000 + 1, 'day-' || CAST(n / 1000 AS TEXT), 4, FALSE, \
+         n * 1000000, n * 1000000, n * 1000000, 1, $5 FROM {numbers}"
+    );
+    let events = format!(
+        "INSERT INTO events (tenant_id, kind, aggregate_id, version, location_id, actor, request_id, at, payload) \
+         SELECT $1, 'bench', {id}, 1, $2, 'bench', 'bench', $5, $6 FROM {numbers}"
+    );
+    exec!(
+        &mut conn,
+        sqlx::query(sqlx::AssertSqlSafe(orders.clone()))
+            .bind(tenant)
+            .bind(location)
+            .bind(first)
+            .bind(last)
+            .bind(state)
+    )?;
+    exec!(
+        &mut conn,
+        sqlx::query(sqlx::AssertSqlSafe(events.clone()))
+            .bind(tenant)
+            .bind(location)
+            .bind(first)
+            .bind(last)
+            .bind(chrono::DateTime::UNIX_EPOCH)
+            .bind(&[7_u8; 300][..])
+    )?;
+    conn.commit().await
+}
