@@ -11,6 +11,7 @@
 
 pub mod attack;
 pub mod bad;
+pub mod bench;
 pub mod binary;
 pub mod canary;
 pub mod client;

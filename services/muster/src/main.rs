@@ -10,6 +10,10 @@ use muster::{check, dev, migrate, serve, tenant};
 use muster_kernel::config::{Config, DEFAULTS};
 use muster_kernel::telemetry::Telemetry;
 
+/// A call takes and gives back dozens of small pieces of memory, on whichever processor it happens to run.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
