@@ -22,6 +22,8 @@ pub enum Shape {
     AllInOne,
     /// One process per role, on PostgreSQL and Redis.
     Split,
+    /// Every role in one process, on PostgreSQL and Redis: for measurements.
+    Together,
 }
 
 /// One story in both shapes: `both_shapes!(name, async |town: Town| { … });`
@@ -144,7 +146,7 @@ impl Town {
                     );
                 }
             }
-            Shape::Split => {
+            Shape::Split | Shape::Together => {
                 let ((target, place), redis) = match backends {
                     Some(own) => (own.database, own.redis_url),
                     None => (
@@ -215,7 +217,7 @@ impl Town {
     /// The roles of each of its processes.
     pub fn processes(&self) -> &'static [&'static str] {
         match self.shape {
-            Shape::AllInOne => &["all"],
+            Shape::AllInOne | Shape::Together => &["all"],
             Shape::Split => &["auth", "orders", "gateway"],
         }
     }

@@ -24,7 +24,26 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
 /// Texts that mean everybody's rows: how they begin, and why. A text that is no longer there is a fault.
-const EVERYBODYS: [(&str, &str); 11] = [
+const EVERYBODYS: [(&str, &str); 18] = [
+    (
+        "SELECT found.id FROM UNNEST($1::UUID[], $2::UUID[], $3::BIGINT[], $4::BIGINT[]) AS seen",
+        "a check for several units at once: each names its tenant",
+    ),
+    (
+        "SELECT l.tenant_id, l.id, l.version, l.name, l.zone, l.currency, l.open, l.kitchen_revision, COALESCE(m.revision, 0) AS menu_revision FROM UNNEST(",
+        "several requests ask together: each names its tenant",
+    ),
+    (
+        "SELECT s.tenant_id, s.location_id, s.id, s.state FROM UNNEST(",
+        "several requests ask together: each names its tenant",
+    ),
+    ("SELECT 1 AS one FROM idempotency GROUP BY", "muster check"),
+    (
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM session WHERE generation < 1",
+        "muster check",
+    ),
+    ("SELECT tenant_id, location_id, version FROM location", "muster check"),
+    ("SELECT tenant_id, id, version FROM locations", "muster check"),
     (
         "SELECT data FROM revocation WHERE at >= $1",
         "the trust feed tells every process of every revocation",

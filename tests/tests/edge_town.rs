@@ -146,7 +146,7 @@ async fn drain(shape: Shape) {
     // Somebody who never goes by themselves.
     let idle = Client::connect(&town.gateway).await;
     let (first, then) = match shape {
-        Shape::AllInOne => ("all", vec![]),
+        Shape::AllInOne | Shape::Together => ("all", vec![]),
         Shape::Split => ("orders", vec!["gateway", "auth"]),
     };
     let last = async {

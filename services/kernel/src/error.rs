@@ -69,6 +69,19 @@ impl Error {
         out_of_range => OutOfRange;
     }
 
+    /// The same answer for somebody else who waited for it. The cause stays with the first.
+    #[must_use]
+    pub fn alike(&self) -> Self {
+        Self {
+            code: self.code,
+            reason: self.reason,
+            message: self.message.clone(),
+            fields: self.fields.clone(),
+            retry_after: self.retry_after,
+            cause: None,
+        }
+    }
+
     /// A field of the request is wrong.
     pub fn invalid(field: impl Into<String>, reason: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();

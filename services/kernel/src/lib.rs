@@ -19,6 +19,7 @@ pub mod db;
 pub mod door;
 pub mod edge;
 pub mod error;
+pub mod gather;
 pub mod idempotency;
 pub mod identity;
 mod link;

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::clock::World;
+use crate::db::closing::{Check, Closing, Insert};
 use crate::db::{Conn, Db, Reach};
 use crate::error::Error;
-use crate::idempotency::{Record, Records};
+use crate::idempotency::{self, Record, Records};
 use crate::identity::Caller;
 use crate::log::{self, Cause, NewEvent};
 
@@ -22,11 +23,15 @@ pub struct UnitOfWork {
     reach: Reach,
     tenant: Option<Uuid>,
     writing: bool,
+    grouped: bool,
     conn: Option<Conn>,
     now: DateTime<Utc>,
+    checks: Vec<Check>,
+    inserts: Vec<Insert>,
     events: Vec<NewEvent>,
     records: Option<Records>,
     replay: Option<Record>,
+    undone: Vec<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 /// Ends a handler whose request was answered before; it never reaches the caller.
@@ -47,11 +52,15 @@ impl UnitOfWork {
             reach,
             tenant,
             writing,
+            grouped: false,
             conn: None,
             now,
+            checks: Vec::new(),
+            inserts: Vec::new(),
             events: Vec::new(),
             records: None,
             replay: None,
+            undone: Vec::new(),
         }
     }
 
@@ -62,6 +71,11 @@ impl UnitOfWork {
 
     pub(crate) fn remember_in(&mut self, records: Records) {
         self.records = Some(records);
+    }
+
+    /// Lets the unit share a transaction with others, where the database has groups.
+    pub(crate) fn share(&mut self) {
+        self.grouped = self.db.group().is_some();
     }
 
     /// The moment of the request. It does not move while the request runs.
@@ -101,6 +115,36 @@ impl UnitOfWork {
     /// Enters a tenant, for callers who have none: sign-in, pairing, operator commands. A caller who has one stays.
     pub fn enter(&mut self, tenant: Uuid) {
         self.tenant = self.caller.tenant_id.or(Some(tenant));
+    }
+
+    /// Whether what this unit leaves will be written in one transaction with others. Such a unit has none of its own yet,
+    /// and gets one as soon as it asks for [`conn`](Self::conn). A handler that can do without reads what it must know
+    /// beforehand, and says with [`require`](Self::require) what must still be so at the end.
+    pub fn is_grouped(&self) -> bool {
+        self.grouped && self.conn.is_none()
+    }
+
+    /// Leaves a check for the end of a grouped unit. Another unit must hold the rows itself.
+    pub fn require(&mut self, check: Check) {
+        self.checks.push(check);
+    }
+
+    /// Inserts a row; in a grouped unit at its end.
+    ///
+    /// # Errors
+    /// The insert's own answer if there is such a row, or if the database is out of reach.
+    pub async fn insert(&mut self, row: Insert) -> Result<(), Error> {
+        if self.is_grouped() {
+            self.inserts.push(row);
+            return Ok(());
+        }
+        let tenant = self.tenant()?;
+        row.run(self.conn().await?, tenant).await
+    }
+
+    /// The database itself, for what is read ahead of the transaction.
+    pub fn db(&self) -> &Db {
+        &self.db
     }
 
     /// The transaction's connection.
@@ -144,6 +188,11 @@ impl UnitOfWork {
         }
     }
 
+    /// What to take back in memory if this unit fails or is rolled back. Not run where nobody knows how it ended.
+    pub fn when_undone(&mut self, undo: impl FnOnce() + Send + Sync + 'static) {
+        self.undone.push(Box::new(undo));
+    }
+
     /// Adds an event. It is written when the unit commits.
     pub fn append(&mut self, event: NewEvent) {
         self.events.push(event);
@@ -160,8 +209,23 @@ impl UnitOfWork {
 
     /// Writes the events and the answer, and commits.
     pub(crate) async fn commit(mut self, answer: Option<&Record>) -> Result<(), Error> {
-        if self.conn.is_none() && self.events.is_empty() && answer.is_none() {
+        let undone = std::mem::take(&mut self.undone);
+        let committed = self.write_and_commit(answer).await;
+        if committed.as_ref().is_err_and(|error| error.reason != "OUTCOME_UNKNOWN") {
+            undone.into_iter().for_each(|undo| undo());
+        }
+        committed
+    }
+
+    async fn write_and_commit(mut self, answer: Option<&Record>) -> Result<(), Error> {
+        let nothing = self.inserts.is_empty() && self.events.is_empty() && answer.is_none();
+        if self.conn.is_none() && nothing {
             return Ok(());
+        }
+        if self.is_grouped()
+            && let Some(group) = self.db.group().cloned()
+        {
+            return group.write(self.close(answer)?).await;
         }
         if self.conn.is_none() {
             self.conn().await?;
@@ -177,13 +241,34 @@ impl UnitOfWork {
         }
     }
 
+    /// Everything that is to be written, for the group.
+    fn close(self, answer: Option<&Record>) -> Result<Closing, Error> {
+        let nobodys = self.inserts.is_empty() && self.events.is_empty();
+        Ok(Closing {
+            tenant: if nobodys { Uuid::nil() } else { self.tenant()? },
+            record: self.record_of(answer)?,
+            actor: self.caller.actor(),
+            request_id: self.request_id,
+            at: self.now,
+            checks: self.checks,
+            inserts: self.inserts,
+            events: self.events,
+        })
+    }
+
+    fn record_of(&self, answer: Option<&Record>) -> Result<Option<idempotency::Row>, Error> {
+        match (&self.records, answer) {
+            (Some(records), Some(answer)) => Ok(Some(records.row(answer)?)),
+            _ => Ok(None),
+        }
+    }
+
     async fn write_out(&mut self, answer: Option<&Record>) -> Result<(), Error> {
         let events = std::mem::take(&mut self.events);
-        let tenant = if events.is_empty() { Uuid::nil() } else { self.tenant()? };
-        let row = match (&self.records, answer) {
-            (Some(records), Some(answer)) => Some(records.row(answer)?),
-            _ => None,
-        };
+        let (checks, inserts) = (std::mem::take(&mut self.checks), std::mem::take(&mut self.inserts));
+        let nobodys = events.is_empty() && inserts.is_empty();
+        let tenant = if nobodys { Uuid::nil() } else { self.tenant()? };
+        let row = self.record_of(answer)?;
         let actor = self.caller.actor();
         let cause = Cause {
             tenant,
@@ -192,6 +277,12 @@ impl UnitOfWork {
             at: self.now,
         };
         let Some(conn) = self.conn.as_mut() else { return Ok(()) };
+        for check in checks {
+            check.run(conn, tenant).await?;
+        }
+        for insert in inserts {
+            insert.run(conn, tenant).await?;
+        }
         Ok(log::write_out(conn, &cause, &events, row.as_ref()).await?)
     }
 
@@ -204,6 +295,7 @@ impl UnitOfWork {
     }
 
     pub(crate) async fn rollback(mut self) {
+        self.undone.drain(..).for_each(|undo| undo());
         if let Some(conn) = self.conn.take() {
             conn.rollback().await;
         }

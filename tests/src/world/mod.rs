@@ -132,7 +132,7 @@ impl World {
     /// The way to auth that no limit by address counts: round the gateway where that is possible.
     async fn inner(&self) -> Channel {
         match self.town.shape {
-            Shape::AllInOne => self.gateway.clone(),
+            Shape::AllInOne | Shape::Together => self.gateway.clone(),
             Shape::Split => self.town.channel_to("auth").await,
         }
     }

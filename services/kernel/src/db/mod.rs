@@ -11,7 +11,9 @@
 //!
 //! Nothing but [`UnitOfWork`](crate::uow::UnitOfWork) and the log's consumers begin or commit.
 
+pub mod closing;
 mod error;
+pub(crate) mod group;
 pub mod migrate;
 mod postgres;
 mod sqlite;
@@ -63,7 +65,7 @@ pub struct Db {
 #[derive(Clone)]
 enum DbEngine {
     Sqlite(sqlite::Sqlite),
-    Postgres(postgres::Postgres),
+    Postgres(postgres::Postgres, group::Group),
 }
 
 /// A connection in the hands of one request.
@@ -127,7 +129,9 @@ impl Db {
         let engine = match place {
             Place::Sqlite(path) => DbEngine::Sqlite(sqlite::Sqlite::open(path).await?),
             Place::Postgres { url, connections } => {
-                DbEngine::Postgres(postgres::Postgres::open(service, url, *connections)?)
+                let postgres = postgres::Postgres::open(service, url, *connections)?;
+                let group = group::Group::start(&postgres);
+                DbEngine::Postgres(postgres, group)
             }
         };
         Ok(Self { engine })
@@ -140,7 +144,7 @@ impl Db {
     pub async fn read(&self, reach: Reach) -> Result<Conn, DbError> {
         Ok(Conn(match &self.engine {
             DbEngine::Sqlite(sqlite) => Held::SqliteRead(sqlite.reader().await?),
-            DbEngine::Postgres(postgres) => Held::Postgres(postgres.begin(reach, true, "").await?.0),
+            DbEngine::Postgres(postgres, _) => Held::Postgres(postgres.begin(reach, true, "").await?.0),
         }))
     }
 
@@ -151,7 +155,7 @@ impl Db {
     pub async fn write(&self, reach: Reach) -> Result<Conn, DbError> {
         Ok(Conn(match &self.engine {
             DbEngine::Sqlite(sqlite) => Held::SqliteWrite(sqlite.writer().begin().await?),
-            DbEngine::Postgres(postgres) => Held::Postgres(postgres.begin(reach, false, "").await?.0),
+            DbEngine::Postgres(postgres, _) => Held::Postgres(postgres.begin(reach, false, "").await?.0),
         }))
     }
 
@@ -162,7 +166,7 @@ impl Db {
         tenant: Uuid,
         key_digest: &[u8; 32],
     ) -> Result<(Conn, Option<Found>), DbError> {
-        if let DbEngine::Postgres(postgres) = &self.engine {
+        if let DbEngine::Postgres(postgres, _) = &self.engine {
             let digest: String = key_digest.iter().map(|byte| format!("{byte:02x}")).collect();
             // Both are ours, a UUID and hexadecimal digits: the simple protocol has no parameters.
             let look = format!(
@@ -181,6 +185,14 @@ impl Db {
         }
     }
 
+    /// Where units of work that end at the same moment are written together: on PostgreSQL.
+    pub(crate) fn group(&self) -> Option<&group::Group> {
+        match &self.engine {
+            DbEngine::Sqlite(_) => None,
+            DbEngine::Postgres(_, group) => Some(group),
+        }
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors
@@ -194,14 +206,14 @@ impl Db {
 
     /// Whether this is PostgreSQL, for the few places where engines must differ.
     pub fn is_postgres(&self) -> bool {
-        matches!(self.engine, DbEngine::Postgres(_))
+        matches!(self.engine, DbEngine::Postgres(..))
     }
 
     /// Lets running statements end, then closes every connection.
     pub async fn close(&self) {
         match &self.engine {
             DbEngine::Sqlite(sqlite) => sqlite.close().await,
-            DbEngine::Postgres(postgres) => postgres.close().await,
+            DbEngine::Postgres(postgres, _) => postgres.close().await,
         }
     }
 }
@@ -238,6 +250,19 @@ impl Conn {
     /// Whether this is PostgreSQL, for the few statements where engines must differ.
     pub fn is_postgres(&self) -> bool {
         matches!(self.0, Held::Postgres(_))
+    }
+
+    /// Waits until no other unit of this service holds this name for this tenant, and holds it until this unit ends. On
+    /// SQLite the one writer holds every name.
+    ///
+    /// # Errors
+    /// `CONFLICT` if it takes too long, or that the database is out of reach.
+    pub async fn hold_name(&mut self, tenant: Uuid, name: &str) -> Result<(), DbError> {
+        if !self.is_postgres() {
+            return Ok(());
+        }
+        let sql = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || $1, 0))";
+        crate::exec!(self, sqlx::query(sql).bind(format!("/{tenant}/{name}"))).map(drop)
     }
 
     /// Makes everything done on this connection lasting. On SQLite several units share one commit.

@@ -17,6 +17,8 @@ pub(super) struct Attempt<'d> {
     pub(super) request_id: &'d str,
     pub(super) records: Option<Records>,
     pub(super) dry_run: bool,
+    /// It collided with another before: it gets a transaction of its own, and can hold on to what it reads.
+    pub(super) alone: bool,
 }
 
 impl Attempt<'_> {
@@ -37,6 +39,9 @@ impl Attempt<'_> {
         if let Some(records) = &self.records {
             unit.remember_in(records.clone());
         }
+        if !self.dry_run && !self.alone {
+            unit.share();
+        }
         let outcome = handler(service, &mut unit, message).await;
         if let Some(record) = unit.take_replay() {
             return Ok(record);
@@ -53,29 +58,33 @@ impl Attempt<'_> {
                     return Ok(record);
                 }
                 let rings = unit.has_events();
-                let committed = unit.commit(self.records.is_some().then_some(&record)).await;
-                if let Err(error) = committed {
-                    return self.outcome_of(error).await;
-                }
-                if rings {
-                    door.bell.ring();
+                match unit.commit(self.records.is_some().then_some(&record)).await {
+                    Ok(()) if rings => door.bell.ring(),
+                    Ok(()) => {}
+                    Err(error) if error.reason == "OUTCOME_UNKNOWN" => return self.outcome_of(error).await,
+                    Err(error) => return self.refused(error).await,
                 }
                 Ok(record)
             }
             Err(error) => {
                 unit.rollback().await;
-                match &self.records {
-                    Some(records) if error.is_verdict() => self.remember_refusal(records, error).await,
-                    Some(records) if is_refusal(&error) => self.answered_meanwhile(records, error).await,
-                    _ => Err(error),
-                }
+                self.refused(error).await
             }
+        }
+    }
+
+    /// What is refused by the handler, or by the database at its end.
+    async fn refused(&self, error: Error) -> Result<Record, Error> {
+        match &self.records {
+            Some(records) if error.is_verdict() => self.remember_refusal(records, error).await,
+            Some(records) if is_refusal(&error) => self.answered_meanwhile(records, error).await,
+            _ => Err(error),
         }
     }
 
     /// Where the connection broke while committing, the record tells whether it happened.
     async fn outcome_of(&self, error: Error) -> Result<Record, Error> {
-        let (Some(records), "OUTCOME_UNKNOWN") = (&self.records, error.reason) else {
+        let Some(records) = &self.records else {
             return Err(error);
         };
         let mut conn = self.door.db.read(records.reach()).await?;

@@ -151,6 +151,7 @@ impl Door {
                 request_id: &request_id,
                 records,
                 dry_run,
+                alone: tries > 0,
             };
             match attempt.run(service, &message, &handler).await {
                 Err(error) if worth_another_try(&error, tries, once) => {

@@ -41,15 +41,14 @@ pub async fn hold(api: &Api, unit: &mut UnitOfWork, order_id: &str) -> Result<(O
 }
 
 /// The head of a new order: an id, the next number, and today.
-pub async fn new_head(unit: &mut UnitOfWork, open: &Open, order_id: &str) -> Result<Head, Error> {
+pub async fn new_head(api: &Api, unit: &mut UnitOfWork, open: &Open, order_id: &str) -> Result<Head, Error> {
     let id = if order_id.is_empty() {
         unit.new_id().to_string()
     } else {
         order_id.to_owned()
     };
     let business_date = business_date(unit.now(), &open.location.zone);
-    let (tenant, location) = (unit.tenant()?, open.location.id);
-    let number = order::next_number(unit.conn().await?, tenant, location, &business_date).await?;
+    let number = api.numbers.next(unit, open.location.id, &business_date).await?;
     Ok(Head {
         id,
         number,
@@ -60,12 +59,9 @@ pub async fn new_head(unit: &mut UnitOfWork, open: &Open, order_id: &str) -> Res
 /// Folds what was decided for a new order and writes it.
 pub async fn insert(unit: &mut UnitOfWork, kitchen: &Kitchen, events: Vec<Event>) -> Result<Order, Error> {
     let order = fold(unit, Order::default(), events)?;
-    let (tenant, on_board) = (unit.tenant()?, ticket::is_on_board(&order, kitchen));
-    if order::insert(unit.conn().await?, tenant, &order, on_board).await? {
-        Ok(order)
-    } else {
-        Err(OrdersError::OrderExists.into())
-    }
+    let on_board = ticket::is_on_board(&order, kitchen);
+    unit.insert(order::new_row(&order, on_board)?).await?;
+    Ok(order)
 }
 
 /// Folds what was decided into an order and writes it. Without events the order stays as it is.

@@ -36,8 +36,11 @@ pub use watch_kitchen::Kitchen;
 
 use crate::error::OrdersError;
 use crate::hub::Hub;
-use crate::store::id;
+use crate::store::numbers::Numbers;
+use crate::store::seen::SeenLocations;
 use crate::store::shop::{Open, Shelf};
+use crate::store::stock::Levels;
+use crate::store::{id, location};
 
 /// The handlers, and what they share. Cheap to clone.
 #[derive(Clone)]
@@ -48,6 +51,10 @@ pub struct Api {
     pub pages: Pages,
     /// Menus and kitchens.
     pub shelf: Shelf,
+    /// Locations and stock, for units that share a transaction.
+    pub seen: SeenLocations,
+    /// The short numbers of new orders.
+    pub numbers: Numbers,
     /// The kitchens that are watched.
     pub hub: Arc<Hub>,
 }
@@ -67,6 +74,23 @@ impl Api {
         unit.caller().reach_location(location, missing_location)?;
         let open = self.shelf.hold(unit.conn().await?, tenant, location).await?;
         open.ok_or_else(missing_location)
+    }
+
+    /// The same and the stock, for an order that shares its transaction with others: what it read must still be so at
+    /// its end. Other units hold it.
+    async fn look_round(&self, unit: &mut UnitOfWork, location_id: &str) -> Result<(Open, Levels), Error> {
+        let (tenant, location) = (unit.tenant()?, id(location_id)?);
+        unit.caller().reach_location(location, missing_location)?;
+        if unit.is_grouped()
+            && let Some(seen) = self.seen.ask((tenant, location)).await?
+            && let Some(open) = self.shelf.at_hand(tenant, &seen.location, seen.menu_revision)
+        {
+            unit.require(location::unchanged(&seen.location));
+            return Ok((open, seen.levels.as_ref().clone()));
+        }
+        let open = self.hold(unit, location_id).await?;
+        let levels = stock::levels(unit, location).await?;
+        Ok((open, levels))
     }
 }
 

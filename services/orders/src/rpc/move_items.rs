@@ -15,7 +15,7 @@ pub async fn handle(api: &Api, unit: &mut UnitOfWork, request: &MoveItemsRequest
     let (from, open) = book::hold(api, unit, &request.order_id).await?;
     let to = if request.to_order_id.is_empty() {
         must_stand(&from)?;
-        split(unit, &open, &from, request).await?
+        split(api, unit, &open, &from, request).await?
     } else {
         book::read(unit, &request.to_order_id)
             .await
@@ -36,11 +36,17 @@ pub async fn handle(api: &Api, unit: &mut UnitOfWork, request: &MoveItemsRequest
     })
 }
 
-async fn split(unit: &mut UnitOfWork, open: &Open, from: &Order, request: &MoveItemsRequest) -> Result<Order, Error> {
+async fn split(
+    api: &Api,
+    unit: &mut UnitOfWork,
+    open: &Open,
+    from: &Order,
+    request: &MoveItemsRequest,
+) -> Result<Order, Error> {
     if !open.location.open {
         return Err(OrdersError::LocationClosed.into());
     }
-    let head = book::new_head(unit, open, &request.new_order_id).await?;
+    let head = book::new_head(api, unit, open, &request.new_order_id).await?;
     let opened = split_off(from, head, &request.new_table);
     book::insert(unit, &open.kitchen, vec![opened]).await
 }

@@ -14,13 +14,11 @@ pub async fn handle(
     unit: &mut UnitOfWork,
     request: &PlaceOrderRequest,
 ) -> Result<PlaceOrderResponse, Error> {
-    let open = api.hold(unit, &request.location_id).await?;
+    let (open, levels) = api.look_round(unit, &request.location_id).await?;
     if !open.location.open {
         return Err(OrdersError::LocationClosed.into());
     }
-    let levels = stock::levels(unit, open.location.id).await?;
-    // Whoever numbers an order holds up the next one of the location until it is committed: nothing is read after this.
-    let head = book::new_head(unit, &open, &request.order_id).await?;
+    let head = book::new_head(api, unit, &open, &request.order_id).await?;
     let placed = place(open.shop(), request, head, &mut book::ids(unit))?;
     let order = book::insert(unit, &open.kitchen, vec![placed]).await?;
     let field = |index| format!("items[{index}].menu_item_id");

@@ -10,10 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::stock::{give_back, take};
 use crate::events::of_stock;
-use crate::store::stock::{self, Kept};
-
-/// What of each item is left at a location.
-pub type Levels = BTreeMap<String, Kept>;
+use crate::store::stock::{self, Kept, Levels};
 
 /// Takes the lines out of stock, of which so much was left. `field` names the field of the request that a line comes from.
 ///
@@ -87,8 +84,5 @@ pub async fn write(
 pub async fn levels(unit: &mut UnitOfWork, location: Uuid) -> Result<Levels, Error> {
     let tenant = unit.tenant()?;
     let levels = stock::list(unit.conn().await?, tenant, location).await?;
-    Ok(levels
-        .into_iter()
-        .map(|kept| (kept.level.menu_item_id.clone(), kept))
-        .collect())
+    Ok(stock::by_item(levels))
 }

@@ -2,6 +2,7 @@
 
 use muster_kernel::Error;
 use muster_kernel::db::Conn;
+use muster_kernel::db::closing::{Check, Text, Value};
 use muster_kernel::{exec, on};
 use uuid::Uuid;
 
@@ -35,6 +36,26 @@ pub async fn find(conn: &mut Conn, tenant: Uuid, id: Uuid) -> Result<Option<Loca
         .bind(tenant)
         .bind(id)
         .fetch_optional(c))?)
+}
+
+static UNCHANGED: Text = Text {
+    one: "SELECT id FROM locations WHERE tenant_id = $1 AND id = $2 AND version = $3 AND kitchen_revision = $4 FOR SHARE",
+    many: "SELECT found.id FROM UNNEST($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) \
+             AS seen (tenant_id, id, version, kitchen_revision) \
+           JOIN locations AS found USING (tenant_id, id, version, kitchen_revision) FOR SHARE OF found",
+};
+
+/// The location and its kitchen must be what they were, and stay so until the unit ends. For grouped units.
+pub fn unchanged(seen: &Location) -> Check {
+    let values = vec![
+        Value::Uuid(seen.id),
+        Value::Long(seen.version),
+        Value::Long(seen.kitchen_revision),
+    ];
+    Check {
+        text: &UNCHANGED,
+        values,
+    }
 }
 
 /// Takes over what auth says. Older news is passed over.

@@ -4,7 +4,9 @@ pub mod board;
 pub mod location;
 pub mod menu;
 pub mod menu_cache;
+pub mod numbers;
 pub mod order;
+pub mod seen;
 pub mod shop;
 pub mod station;
 pub mod stock;
@@ -18,6 +20,7 @@ use uuid::Uuid;
 /// The steps of the schema.
 pub const STEPS: &[Step] = &[
     step!("../../../../migrations/orders", "0001_orders"),
+    step!("../../../../migrations/orders", "0002_numbers"),
     step!("../../../../migrations/orders", "0003_listing"),
 ];
 

@@ -2,6 +2,7 @@
 
 use muster_kernel::Error;
 use muster_kernel::db::Conn;
+use muster_kernel::db::closing::{Insert, Text, Value};
 use muster_kernel::{exec, on};
 use muster_proto::orders::v1::{Order, OrderStatus};
 use prost::Message;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::{decode, decode_all, id, overtaken};
 use crate::domain::time::micros;
+use crate::error::OrdersError;
 
 /// A kitchen holds so many orders at most; older ones are not shown.
 const MOST_ON_BOARD: i64 = 1000;
@@ -25,32 +27,41 @@ pub async fn find(conn: &mut Conn, tenant: Uuid, order: Uuid) -> Result<Option<O
     row.map(|(state,)| decode(&state)).transpose()
 }
 
-/// Writes a new order. False when there is one with its id.
+/// An order whose id is taken is passed over.
+static INSERT: Text = Text {
+    one: "INSERT INTO orders (tenant_id, id, location_id, number, business_date, status, on_board, placed_at, updated_at, \
+          bumped_at, version, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+          ON CONFLICT (tenant_id, id) DO NOTHING",
+    many: "INSERT INTO orders (tenant_id, id, location_id, number, business_date, status, on_board, placed_at, \
+           updated_at, bumped_at, version, state) \
+           SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::integer[], \
+             $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bytea[]) \
+           ON CONFLICT (tenant_id, id) DO NOTHING",
+};
+
+/// The row of a new order. The answer is `ORDER_EXISTS` when there is one with its id.
 ///
 /// # Errors
-/// If the database is out of reach.
-pub async fn insert(conn: &mut Conn, tenant: Uuid, order: &Order, on_board: bool) -> Result<bool, Error> {
-    let sql = "INSERT INTO orders (tenant_id, id, location_id, number, business_date, status, on_board, placed_at, \
-               updated_at, bumped_at, version, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
-               ON CONFLICT (tenant_id, id) DO NOTHING";
-    let (key, location, state) = (id(&order.id)?, id(&order.location_id)?, order.encode_to_vec());
-    let written = exec!(
-        conn,
-        sqlx::query(sql)
-            .bind(tenant)
-            .bind(key)
-            .bind(location)
-            .bind(order.number)
-            .bind(order.business_date.as_str())
-            .bind(order.status)
-            .bind(on_board)
-            .bind(micros(order.placed_at.as_ref()))
-            .bind(micros(order.updated_at.as_ref()))
-            .bind(bumped_at(order))
-            .bind(order.version)
-            .bind(state.as_slice())
-    )?;
-    Ok(written == 1)
+/// If one of its ids is not a UUID.
+pub fn new_row(order: &Order, on_board: bool) -> Result<Insert, Error> {
+    let values = vec![
+        Value::Uuid(id(&order.id)?),
+        Value::Uuid(id(&order.location_id)?),
+        Value::Int(order.number),
+        Value::Text(order.business_date.clone()),
+        Value::Int(order.status),
+        Value::Bool(on_board),
+        Value::Long(micros(order.placed_at.as_ref())),
+        Value::Long(micros(order.updated_at.as_ref())),
+        Value::Long(bumped_at(order)),
+        Value::Long(order.version),
+        Value::Bytes(order.encode_to_vec()),
+    ];
+    Ok(Insert {
+        text: &INSERT,
+        values,
+        taken: || OrdersError::OrderExists.into(),
+    })
 }
 
 /// Writes an order over the version that it was read at.
@@ -77,20 +88,18 @@ pub async fn update(conn: &mut Conn, tenant: Uuid, order: &Order, read_at: i64, 
     if written == 1 { Ok(()) } else { Err(overtaken()) }
 }
 
-/// The next short number of a location and day of business. Whoever asks next waits until this unit ends.
+/// The last short number of a location and day of business, or 0.
 ///
 /// # Errors
 /// If the database is out of reach.
-pub async fn next_number(conn: &mut Conn, tenant: Uuid, location: Uuid, business_date: &str) -> Result<i32, Error> {
-    let sql = "INSERT INTO order_counters (tenant_id, location_id, business_date, number) VALUES ($1, $2, $3, 1) \
-               ON CONFLICT (tenant_id, location_id, business_date) \
-               DO UPDATE SET number = order_counters.number + 1 RETURNING number";
-    let (number,): (i32,) = on!(conn, |c| sqlx::query_as(sql)
+pub async fn last_number(conn: &mut Conn, tenant: Uuid, location: Uuid, business_date: &str) -> Result<i32, Error> {
+    let sql = "SELECT MAX(number) FROM orders WHERE tenant_id = $1 AND location_id = $2 AND business_date = $3";
+    let (number,): (Option<i32>,) = on!(conn, |c| sqlx::query_as(sql)
         .bind(tenant)
         .bind(location)
         .bind(business_date)
         .fetch_one(c))?;
-    Ok(number)
+    Ok(number.unwrap_or(0))
 }
 
 /// The orders that a kitchen must know.

@@ -102,6 +102,18 @@ impl Shelf {
         self.read(conn, tenant, location, sql).await
     }
 
+    /// A location of which the row was read already, with its menu and kitchen, if this process has them.
+    pub fn at_hand(&self, tenant: Uuid, location: &Location, menu_revision: i64) -> Option<Open> {
+        let menu = self.menus.get(&(tenant, menu_revision))?;
+        let kitchen = self.kitchens.get(&(tenant, location.id, location.kitchen_revision))?;
+        let location = location.clone();
+        Some(Open {
+            location,
+            menu,
+            kitchen,
+        })
+    }
+
     async fn read(
         &self,
         conn: &mut Conn,

@@ -1,5 +1,7 @@
 //! Stock levels.
 
+use std::collections::BTreeMap;
+
 use muster_kernel::Error;
 use muster_kernel::db::Conn;
 use muster_kernel::{exec, on};
@@ -16,6 +18,15 @@ pub struct Kept {
     pub id: Uuid,
     /// The level.
     pub level: StockLevel,
+}
+
+/// What of each item is left at a location.
+pub type Levels = BTreeMap<String, Kept>;
+
+/// Levels by item.
+pub fn by_item(levels: impl IntoIterator<Item = Kept>) -> Levels {
+    let levels = levels.into_iter();
+    levels.map(|kept| (kept.level.menu_item_id.clone(), kept)).collect()
 }
 
 /// All levels of a location, those that are back in stock included.

@@ -35,8 +35,15 @@ both_engines!(
         order::update(conn, TENANT, &order, 1, true).await.unwrap();
         let late = order::update(conn, TENANT, &order, 1, true).await.unwrap_err();
         assert_eq!(late.reason, "CONFLICT");
-        assert!(!order::insert(conn, TENANT, &order, true).await.unwrap());
         assert_eq!(order::find(conn, OTHER, Uuid::from_u128(100)).await.unwrap(), None);
+        assert_eq!(
+            order::last_number(conn, TENANT, HERE, &order.business_date)
+                .await
+                .unwrap(),
+            order.number
+        );
+        let again = unit.insert(order::new_row(&order, true).unwrap()).await.unwrap_err();
+        assert_eq!(again.reason, "ORDER_EXISTS");
     }
 );
 
