@@ -1,5 +1,6 @@
 //! The fault lab's own short set: a crash, a torn and a deaf wire under load, and proof that the judge would notice.
 //! The long ones are scenarios: `make chaos`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -149,11 +149,9 @@ impl Wire {
     /// Says goodbye one way (FIN) on every live connection, and leaves the other way open.
     pub fn half_close(&self, way: Way) {
         self.sky.send_modify(|sky| {
-            sky.fins
-                .iter_mut()
-                .nth(way as usize)
-                .into_iter()
-                .for_each(|fins| *fins += 1)
+            if let Some(fins) = sky.fins.get_mut(way as usize) {
+                *fins += 1;
+            }
         });
     }
 

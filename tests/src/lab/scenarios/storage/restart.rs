@@ -33,9 +33,8 @@ pub async fn run(run: Run) -> Verdict {
     let _ = load.await;
     for (name, shots) in [("orders", orders.end().await), ("menus", menus.end().await)] {
         let until = |index: usize| {
-            accepted
-                .get(index + 1)
-                .map_or(Duration::MAX, |next| *next - away[index + 1])
+            let next = accepted.get(index + 1).zip(away.get(index + 1));
+            next.map_or(Duration::MAX, |(next, away)| *next - *away)
         };
         let windows: Vec<Duration> = accepted
             .iter()
