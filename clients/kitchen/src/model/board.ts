@@ -89,7 +89,15 @@ export function foldChange(board: Board, change: KitchenChange, now: number): Bo
   }
   const stock = change.stock.length > 0 ? withStock(board.stock, change.stock) : board.stock;
   const stations = change.stations.length > 0 ? change.stations : board.stations;
-  return { ...board, stations, stock, tickets, versions: prune(versions, tickets), ahead, leftOut: change.ordersLeftOut };
+  return {
+    ...board,
+    stations,
+    stock,
+    tickets,
+    versions: prune(versions, tickets),
+    ahead,
+    leftOut: change.ordersLeftOut,
+  };
 }
 
 /** Takes the answer to a command, so that what was done never flickers back while the stream catches up. */
