@@ -130,7 +130,12 @@ impl Way {
         socket.write_all(head.as_bytes()).await?;
         socket.write_all(&body).await?;
         let mut answer = Vec::new();
-        socket.read_to_end(&mut answer).await?;
+        // Who refuses before it has read the body may end the connection hard; what it said came before that.
+        let ended = socket.read_to_end(&mut answer).await;
+        ensure!(
+            ended.is_ok() || !answer.is_empty(),
+            "the connection ended without an answer"
+        );
         Ok(answer)
     }
 }
