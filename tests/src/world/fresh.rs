@@ -49,7 +49,8 @@ impl World {
                 things.rule = new_id();
                 self.put(&owner, "PutRoutingRule", &things).await;
             }
-            ("MenuService", "ArchiveMenuItem") => {
+            // A count that others use up would refuse their orders later.
+            ("MenuService", "ArchiveMenuItem" | "SetStock") => {
                 things.fries = new_id();
                 self.put(
                     &owner,
