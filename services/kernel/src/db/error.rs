@@ -89,9 +89,10 @@ impl From<sqlx::Error> for DbError {
             "40001" | "40P01" | "55P03" => Self::Conflict(error),
             "57014" => Self::TimedOut,
             "53100" => Self::Full(error),
-            code if code.starts_with("08") || code.starts_with("57P") || code == "53300" || code == "25006" => {
-                Self::Unavailable(error)
-            }
+            // A standby that was asked to write, before (0A000) or while (25006) it begins; and a plan that was made before the
+            // table changed (0A000). Another connection will do.
+            "0A000" | "25006" => Self::Unavailable(error),
+            code if code.starts_with("08") || code.starts_with("57P") || code == "53300" => Self::Unavailable(error),
             code if code.len() < 5 => of_sqlite(code.parse().unwrap_or_default(), error),
             _ => Self::Other(error),
         }

@@ -4,6 +4,7 @@
 //! earlier answer to the same key, retries where two writers collided, rolls back a dry run, commits, and rings.
 
 mod attempt;
+mod outage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +14,11 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use muster_proto::{Mutation, Validate};
 use prost::Message;
+use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status};
 
 use self::attempt::Attempt;
+use self::outage::Outage;
 use crate::clock::World;
 use crate::db::Db;
 use crate::error::Error;
@@ -42,6 +45,9 @@ pub struct Door {
     bell: Doorbell,
     trust: Trust,
     idempotency: Idempotency,
+    /// Apart from each other: a standby answers reads and refuses changes.
+    reads: Outage,
+    changes: Outage,
     draining: tokio_util::sync::CancellationToken,
 }
 
@@ -71,6 +77,8 @@ impl Door {
             bell,
             trust,
             idempotency,
+            reads: Outage::none("reads"),
+            changes: Outage::none("changes"),
             draining,
         }
     }
@@ -112,6 +120,7 @@ impl Door {
     {
         let request_id = request_id_of(&request);
         let (caller, message) = self.open(request)?;
+        let asking = self.reads.begin(Instant::now())?;
         let mut tries = 0;
         loop {
             let (world, caller) = (self.world.clone(), caller.clone());
@@ -120,7 +129,10 @@ impl Door {
             unit.rollback().await;
             match outcome {
                 Err(error) if worth_another_try(&error, tries, true) => tries += 1,
-                outcome => return Ok(Response::new(outcome?)),
+                outcome => {
+                    asking.ended(&outcome, Instant::now());
+                    return Ok(Response::new(outcome?));
+                }
             }
         }
     }
@@ -140,6 +152,7 @@ impl Door {
         let metadata = request.metadata().clone();
         let (caller, message) = self.open(request)?;
         let dry_run = message.validate_only();
+        let asking = self.changes.begin(Instant::now())?;
         let mut tries = 0;
         loop {
             let records = self.idempotency.of_request(&metadata, &caller, method, &message)?;
@@ -158,8 +171,10 @@ impl Door {
                     tries += 1;
                     self.pause(tries).await;
                 }
-                Err(error) => return Err(error.into()),
-                Ok(record) => return answer(record),
+                outcome => {
+                    asking.ended(&outcome, Instant::now());
+                    return answer(outcome?);
+                }
             }
         }
     }

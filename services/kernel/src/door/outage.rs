@@ -1,0 +1,186 @@
+//! Whether the database answers at all. While it does not, callers are told so at once instead of queueing for it, and one
+//! call at a time tries again (RELIABILITY ).
+//!
+//! Without this everybody waits as long as a connection may take, and whoever comes to the head of that queue has used up
+//! the time that it takes to make one: the queue outlives the fault, and what needs no database waits in it too.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::Error;
+
+/// So many failures in a row, each begun after the one before: one crash that many calls meet is one.
+const FAILURES: u32 = 2;
+/// A call that fails after so long, while nobody was answered, says as much by itself.
+const SILENCE: Duration = Duration::from_secs(1);
+/// After a failure nobody asks for so long.
+const REST: Duration = Duration::from_millis(250);
+
+/// What one kind of calls has seen of the database. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Outage {
+    kind: &'static str,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    answered_at: Option<Instant>,
+    failed_at: Option<Instant>,
+    failures: u32,
+    /// While it is away: when the next call may try.
+    away_until: Option<Instant>,
+    trying: bool,
+}
+
+/// A call on its way. Dropped before its end is told, it says nothing.
+pub(super) struct Asking {
+    outage: Outage,
+    began: Instant,
+    is_trial: bool,
+}
+
+impl Outage {
+    /// Nothing was seen yet. `kind` is what these calls are called in metrics and logs.
+    pub(super) fn none(kind: &'static str) -> Self {
+        let state = Arc::default();
+        Self { kind, state }
+    }
+
+    /// A call begins.
+    ///
+    /// # Errors
+    /// `DATABASE_UNAVAILABLE` at once while the database does not answer.
+    pub(super) fn begin(&self, now: Instant) -> Result<Asking, Error> {
+        let mut state = self.state.lock().map_err(|_| away())?;
+        let is_trial = state.away_until.is_some();
+        if state.away_until.is_some_and(|until| state.trying || now < until) {
+            return Err(away());
+        }
+        state.trying = is_trial;
+        Ok(Asking {
+            outage: self.clone(),
+            began: now,
+            is_trial,
+        })
+    }
+}
+
+impl Asking {
+    /// How it ended. Refusals that the handler may have made by itself say nothing of the database.
+    pub(super) fn ended<T>(self, outcome: &Result<T, Error>, now: Instant) {
+        let Ok(mut state) = self.outage.state.lock() else {
+            return;
+        };
+        match outcome {
+            Ok(_) => {
+                if state.away_until.is_some() {
+                    tracing::info!(kind = self.outage.kind, "the database answers again");
+                    metrics::gauge!("muster_database_away", "kind" => self.outage.kind).set(0);
+                }
+                let trying = state.trying;
+                *state = State::default();
+                (state.answered_at, state.trying) = (Some(now), trying);
+            }
+            Err(error) if is_away(error) => self.failed(&mut state, now),
+            Err(_) => {}
+        }
+    }
+
+    fn failed(&self, state: &mut State, now: Instant) {
+        if state.failed_at.is_none_or(|last| self.began >= last) {
+            state.failures += 1;
+            state.failed_at = Some(now);
+        }
+        let nobody = state.answered_at.is_none_or(|at| at < self.began);
+        let silent = nobody && now - self.began >= SILENCE;
+        if !self.is_trial && !silent && state.failures < FAILURES {
+            return;
+        }
+        if state.away_until.is_none() {
+            tracing::warn!(
+                kind = self.outage.kind,
+                "the database does not answer; calls are refused until it does"
+            );
+            metrics::gauge!("muster_database_away", "kind" => self.outage.kind).set(1);
+        }
+        state.away_until = Some(now + REST);
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if self.is_trial
+            && let Ok(mut state) = self.outage.state.lock()
+        {
+            state.trying = false;
+        }
+    }
+}
+
+fn away() -> Error {
+    Error::unavailable("DATABASE_UNAVAILABLE", "the database does not answer; try again")
+}
+
+fn is_away(error: &Error) -> bool {
+    let reasons = [
+        "DATABASE_UNAVAILABLE",
+        "DATABASE_TIMEOUT",
+        "CONNECTION_LOST",
+        "OUTCOME_UNKNOWN",
+    ];
+    reasons.contains(&error.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost() -> Result<(), Error> {
+        Err(Error::unavailable("CONNECTION_LOST", "planted"))
+    }
+
+    #[test]
+    fn it_is_away_after_two_failures_in_a_row_and_one_call_at_a_time_tries() {
+        let (outage, born) = (Outage::none("reads"), Instant::now());
+        let at = |ms| born + Duration::from_millis(ms);
+        let calls: Vec<Asking> = (0..50).map(|_| outage.begin(at(0)).unwrap()).collect();
+        calls.into_iter().for_each(|call| call.ended(&lost(), at(1)));
+        outage.begin(at(2)).unwrap().ended(&Ok(()), at(3));
+        outage.begin(at(3)).unwrap().ended(&lost(), at(4));
+        let next = outage.begin(at(5)).expect("one crash that many meet is one failure");
+        next.ended(&lost(), at(6));
+        assert_eq!(outage.begin(at(7)).err().unwrap().reason, "DATABASE_UNAVAILABLE");
+        let trial = outage.begin(at(260)).expect("one may try");
+        assert!(outage.begin(at(260)).is_err(), "and only one");
+        trial.ended(&lost(), at(261));
+        assert!(outage.begin(at(500)).is_err(), "it rests again");
+        drop(outage.begin(at(520)).expect("one may try"));
+        let trial = outage
+            .begin(at(521))
+            .expect("the one before gave up, which says nothing");
+        trial.ended(&Ok(()), at(522));
+        let both = (outage.begin(at(523)), outage.begin(at(523)));
+        assert!(both.0.is_ok() && both.1.is_ok(), "it answers");
+    }
+
+    #[test]
+    fn a_silent_database_is_away_after_one_call_and_a_refusal_says_nothing() {
+        let (outage, born) = (Outage::none("changes"), Instant::now());
+        let at = |ms| born + Duration::from_millis(ms);
+        let slow = outage.begin(at(0)).unwrap();
+        outage.begin(at(100)).unwrap().ended(&Ok(()), at(200));
+        slow.ended(&lost(), at(2_000));
+        outage
+            .begin(at(2_001))
+            .expect("others were answered meanwhile")
+            .ended(&lost(), at(4_001));
+        assert!(outage.begin(at(4_002)).is_err());
+        let refused = Err::<(), _>(Error::not_found("NO_SUCH_ORDER", "planted"));
+        outage.begin(at(4_300)).unwrap().ended(&refused, at(4_301));
+        let next = outage.begin(at(4_302)).expect("the next may try at once");
+        assert!(next.is_trial, "a refusal may have been made without the database");
+    }
+}
