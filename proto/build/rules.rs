@@ -51,7 +51,7 @@ pub fn generate(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
         writeln!(
             source,
             "    Rule {{ method: {path:?}, permissions: &[{}], scope: Scope::{}, public: {}, mutating: {}, audited: {}, \
-             fresh: {}, streaming: {} }},",
+             fresh: {}, streaming: {}, paged: {} }},",
             permissions.join(", "),
             scope(pool, number(rule, "scope"))?,
             flag(rule, "public"),
@@ -59,6 +59,7 @@ pub fn generate(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
             flag(rule, "audited"),
             flag(rule, "fresh"),
             method.is_server_streaming() || method.is_client_streaming(),
+            method.input().get_field_by_name("page_size").is_some(),
         )?;
     }
     source.push_str("];\n\n");

@@ -23,6 +23,8 @@ pub struct Rule {
     pub fresh: bool,
     /// Answers with a stream (or takes one), so its deadline is that of a stream.
     pub streaming: bool,
+    /// Asks for a page of a list, so it is what can wait when too much is going on.
+    pub paged: bool,
 }
 
 /// A request of a mutating method.

@@ -168,6 +168,7 @@ async fn the_check_sees_what_was_tampered_with() {
 fn told(code: Code, digest: u8) -> Option<Told> {
     let (reason, message, digest) = (String::new(), String::new(), [digest; 32]);
     Some(Told {
+        says_when: false,
         code,
         reason,
         message,

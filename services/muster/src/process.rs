@@ -11,7 +11,7 @@ use muster_kernel::clock::{SystemChance, SystemClock, World};
 use muster_kernel::config::{Config, Mode};
 use muster_kernel::db::Db;
 use muster_kernel::door::Door;
-use muster_kernel::edge::{self, Limits, ReloadingTls, ServiceStack};
+use muster_kernel::edge::{self, Limits, ReloadingTls, ServiceStack, Shed};
 use muster_kernel::identity::{Lock, ServiceKey, Trust, Verifier, follow_trust};
 use muster_kernel::log::{Doorbell, LogApi};
 use muster_kernel::page::Pages;
@@ -170,6 +170,7 @@ impl Process {
             routes,
             Arc::clone(&self.parts.lock),
             self.parts.world.clone(),
+            Shed::here(role.name(), &self.parts.config.shed),
         );
         for Task { name, run } in service.tasks {
             self.spawn(name, run);

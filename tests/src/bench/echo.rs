@@ -12,7 +12,7 @@ use http::{Request, Response};
 use muster_gateway::{Gateway, Parts};
 use muster_kernel::clock::World;
 use muster_kernel::config::Config;
-use muster_kernel::edge::{self, Limits, ServiceStack};
+use muster_kernel::edge::{self, Limits, ServiceStack, Shed};
 use muster_kernel::identity::{Lock, ServiceKey, Trust, Verifier, follow_trust};
 use muster_kernel::redis::Redis;
 use muster_kernel::seal::MasterKey;
@@ -79,7 +79,8 @@ pub async fn serve(shape: Shape) -> anyhow::Result<()> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status("", ServingStatus::Serving).await;
     let routes = Routes::new(Echo).add_service(health);
-    let stack = ServiceStack::new("orders", routes, Arc::clone(&lock), world.clone());
+    let shed = Shed::here("orders", &config.shed);
+    let stack = ServiceStack::new("orders", routes, Arc::clone(&lock), world.clone(), shed);
     let _ = local.set(stack.clone());
     match shape {
         Shape::Alone => {

@@ -58,6 +58,8 @@ pub struct Told {
     pub reason: String,
     /// The message of a refusal.
     pub message: String,
+    /// Whether a refusal says when to come again.
+    pub says_when: bool,
     /// A digest of the answer or of the refusal's details.
     pub digest: [u8; 32],
 }
@@ -69,6 +71,7 @@ impl Told {
             code: raw.code,
             reason: raw.reason(),
             message: raw.message.clone(),
+            says_when: super::probe::says_when(raw),
             digest: digest(&[raw.body.as_slice(), raw.details.as_slice()].concat()),
         }
     }

@@ -208,7 +208,7 @@ impl Asker {
 }
 
 /// Whether a refusal carries RetryInfo.
-fn says_when(raw: &Raw) -> bool {
+pub(super) fn says_when(raw: &Raw) -> bool {
     let status = Status::with_details(raw.code, "", raw.details.clone().into());
     let info = status.get_details_retry_info();
     info.is_some_and(|info| info.retry_delay.is_some())

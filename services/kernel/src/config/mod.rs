@@ -42,6 +42,7 @@ pub struct Config {
     pub trace: Trace,
     pub ops: Ops,
     pub gateway: Gateway,
+    pub shed: Shed,
     pub database: Database,
     pub redis: Redis,
     pub roles: BTreeMap<String, Role>,
@@ -96,6 +97,16 @@ pub struct Gateway {
     pub tenant_streams_at_once: usize,
     pub connections: usize,
     pub connections_per_address: usize,
+}
+
+/// How much may run at once.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml documents each")]
+pub struct Shed {
+    pub calls_at_once: usize,
+    pub reads_at_once: usize,
+    pub lists_at_once: usize,
 }
 
 /// The database.

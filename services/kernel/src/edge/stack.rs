@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use super::body::{bounded, ends_by};
 use super::honest::{honest, single};
-use super::{Measured, deadline_of, is_grpc, normalise, refuse, request_id, span_for};
+use super::{Measured, Shed, deadline_of, is_grpc, normalise, refuse, request_id, span_for};
 use crate::clock::World;
 use crate::door::{REQUEST_ID, Visit};
 use crate::error::Error;
@@ -28,16 +28,18 @@ pub struct ServiceStack {
     routes: Routes,
     lock: Arc<Lock>,
     world: World,
+    shed: Shed,
 }
 
 impl ServiceStack {
-    /// Puts the routes of a role behind the lock.
-    pub fn new(role: &'static str, routes: Routes, lock: Arc<Lock>, world: World) -> Self {
+    /// Puts the routes of a role behind the lock, as many calls at once as `shed` lets in.
+    pub fn new(role: &'static str, routes: Routes, lock: Arc<Lock>, world: World, shed: Shed) -> Self {
         Self {
             role,
             routes: routes.prepare(),
             lock,
             world,
+            shed,
         }
     }
 
@@ -70,8 +72,9 @@ impl ServiceStack {
         };
         let measured = Measured::start(self.role, rule.method, &self.world);
         note(&caller);
-        let response = match deadline_of(request.headers(), rule) {
-            Ok(deadline) => {
+        let entered = self.shed.enter(rule);
+        let response = match entered.and_then(|place| Ok((deadline_of(request.headers(), rule)?, place))) {
+            Ok((deadline, _place)) => {
                 request.extensions_mut().insert(Visit {
                     method: rule.method,
                     request_id: id,

@@ -7,7 +7,8 @@ use std::time::Duration;
 use axum::routing::post;
 use http::Request;
 use muster_kernel::clock::World;
-use muster_kernel::edge::{self, Limits, ServiceStack};
+use muster_kernel::config::Config;
+use muster_kernel::edge::{self, Limits, ServiceStack, Shed};
 use muster_kernel::identity::corpus::Forger;
 use muster_kernel::identity::{Lock, PublicKey, ServiceKey, Trust, Verifier};
 use muster_kernel::seal::MasterKey;
@@ -75,7 +76,11 @@ async fn rig() -> Rig {
     );
     let lock = Arc::new(Lock::new(Verifier::new("x", trust, world.clone()), key, world.clone()));
     let ran = Arc::<AtomicUsize>::default();
-    let (bare, ours) = (routes(&ran), ServiceStack::new("orders", routes(&ran), lock, world));
+    let shed = Shed::here("orders", &Config::load(None).unwrap().shed);
+    let (bare, ours) = (
+        routes(&ran),
+        ServiceStack::new("orders", routes(&ran), lock, world, shed),
+    );
     let (stop, mut clients) = (CancellationToken::new(), Vec::new());
     let listeners = [
         TcpListener::bind("127.0.0.1:0").await.unwrap(),

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use tonic::Code;
 
 use super::{BOTH, Run, Scenario, Stage};
+use crate::lab::acts::Kind;
 use crate::lab::history::{Call, Try};
 use crate::lab::judge::{Verdict, spread};
 use crate::lab::load::Plan;
@@ -51,6 +52,7 @@ async fn run_it(run: Run) -> Verdict {
         .filter(|call| call.due >= from)
         .collect();
     during(&calls, capacity, length, &mut verdict);
+    priority(&calls, &mut verdict);
     for ((roles, normal), (_, most)) in normal.into_iter().zip(most) {
         verdict.figure(
             format!("memory of {roles}"),
@@ -99,7 +101,13 @@ fn during(calls: &[Call], capacity: f64, length: Duration, verdict: &mut Verdict
         format!("R-18: goodput is {goodput:.0}/s of {capacity:.0}/s")
     });
     let took = |each: &Try| each.done.saturating_sub(each.sent);
-    let mut shed: Vec<Duration> = tries().filter(with(Code::ResourceExhausted)).map(took).collect();
+    let refused = || tries().filter(with(Code::ResourceExhausted));
+    let silent = refused().filter(|each| each.answer.as_ref().is_some_and(|told| !told.says_when));
+    let silent = silent.count();
+    verdict.must(silent == 0, || {
+        format!("R-18: {silent} of those who are shed are not told when to come again")
+    });
+    let mut shed: Vec<Duration> = refused().map(took).collect();
     verdict.figure("shed answers", spread(&mut shed));
     let median = shed.get(shed.len() / 2).copied().unwrap_or_default();
     verdict.must(median <= SHED_WITHIN, || {
@@ -107,6 +115,29 @@ fn during(calls: &[Call], capacity: f64, length: Duration, verdict: &mut Verdict
     });
     let mut admitted: Vec<Duration> = tries().filter(with(Code::Ok)).map(took).collect();
     verdict.figure("admitted, from sending", spread(&mut admitted));
+}
+
+/// Who is served when not everybody can be: orders before reads, reads before lists.
+fn priority(calls: &[Call], verdict: &mut Verdict) {
+    let good = |call: &&Call| {
+        let first = call.tries.first().and_then(|each| each.answer.as_ref());
+        first.is_some_and(|told| told.code == Code::Ok)
+    };
+    let share = |of: &dyn Fn(Kind) -> bool| {
+        let asked: Vec<&Call> = calls.iter().filter(|call| of(call.kind)).collect();
+        let served = asked.iter().copied().filter(good).count();
+        (served * 1000).checked_div(asked.len()).unwrap_or(1000)
+    };
+    let orders = share(&|kind: Kind| kind.is_mutating());
+    let reads = share(&|kind| matches!(kind, Kind::Menu | Kind::Get));
+    let lists = share(&|kind| kind == Kind::List);
+    verdict.figure(
+        "served at the first try",
+        format!("orders {orders} ‰, reads {reads} ‰, lists {lists} ‰"),
+    );
+    verdict.must(orders >= reads && reads >= lists, || {
+        format!("R-18: of orders {orders} ‰ were served, of reads {reads} ‰, of lists {lists} ‰")
+    });
 }
 
 async fn memory(stage: &Stage) -> Vec<(&'static str, u64)> {
