@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use screen::{Screen, Seen};
-pub use wire::{Part, PartCodec};
+pub use wire::{Part, PartsBody};
 
 use self::view::Told;
 use crate::error::OrdersError;

@@ -1,20 +1,26 @@
 //! What is sent, encoded once for everybody who sees the same.
 //!
 //! Protobuf lets fields of a message come in any order, so a message is the screen's own few fields and, after them, those
-//! that it shares with others as bytes.
+//! that it shares with others as bytes. Those are sent as they lie, piece by piece: a screen that does not read holds a
+//! place in them, and no copy (RELIABILITY R-19).
 
-use bytes::{BufMut, Bytes};
-use muster_proto::orders::v1::{
-    KitchenChange, KitchenHeartbeat, KitchenSnapshot, WatchKitchenRequest, WatchKitchenResponse,
-};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use http_body::Frame;
+use muster_proto::orders::v1::{KitchenChange, KitchenHeartbeat, KitchenSnapshot, WatchKitchenResponse};
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 use tonic::Status;
-use tonic::codec::{BufferSettings, Codec, EncodeBuf, Encoder};
-use tonic_prost::ProstCodec;
+use tonic::codegen::http::HeaderMap;
 
-/// A screen that reads slowly gets what waits for it in pieces of about so many bytes.
+/// What lies ready for a screen that reads slowly is at most so long. A message that fits is sent in one.
 const PIECE: usize = 8 << 10;
+/// What gRPC puts before a message: whether it is compressed, and its length.
+const PREFIX: usize = 5;
 
 /// One message of the stream, encoded but for putting it together.
 #[derive(Debug, Clone)]
@@ -56,27 +62,37 @@ impl Part {
     }
 
     /// The length of the message.
-    pub fn encoded_len(&self) -> usize {
+    fn encoded_len(&self) -> usize {
         let length = self.length();
         key_len(self.field) + encoded_len_varint(length as u64) + length
     }
 
-    /// Writes the message, a `WatchKitchenResponse`.
-    pub fn encode(&self, to: &mut impl BufMut) {
-        encode_key(self.field, WireType::LengthDelimited, to);
-        encode_varint(self.length() as u64, to);
-        to.put_slice(&self.own);
-        to.put_slice(&self.shared);
+    /// The message as it is sent, up to what is shared; all of it where it is short.
+    fn begin(self) -> (Bytes, Bytes) {
+        let length = self.encoded_len();
+        let whole = length + PREFIX <= PIECE;
+        let room = PREFIX + length - if whole { 0 } else { self.shared.len() };
+        let mut bytes = BytesMut::with_capacity(room);
+        bytes.put_u8(0);
+        bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+        encode_key(self.field, WireType::LengthDelimited, &mut bytes);
+        encode_varint(self.length() as u64, &mut bytes);
+        bytes.put_slice(&self.own);
+        if whole {
+            bytes.put_slice(&self.shared);
+            return (bytes.freeze(), Bytes::new());
+        }
+        (bytes.freeze(), self.shared)
     }
 
     /// The message.
     ///
     /// # Errors
     /// `INTERNAL` if it was put together wrongly.
-    pub fn decode(&self) -> Result<WatchKitchenResponse, Status> {
-        let mut bytes = Vec::with_capacity(self.encoded_len());
-        self.encode(&mut bytes);
-        WatchKitchenResponse::decode(bytes.as_slice()).map_err(|cause| Status::internal(cause.to_string()))
+    pub fn decode(self) -> Result<WatchKitchenResponse, Status> {
+        let (mut first, rest) = self.begin();
+        first.advance(PREFIX);
+        WatchKitchenResponse::decode(first.chain(rest)).map_err(|cause| Status::internal(cause.to_string()))
     }
 }
 
@@ -89,53 +105,82 @@ pub fn token_field(resume_token: String) -> Vec<u8> {
     .encode_to_vec()
 }
 
-/// The codec of the stream on its way out.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct PartCodec;
+/// A stream of parts as the body of an answer.
+pub struct PartsBody {
+    /// None when the end has been told.
+    parts: Option<BoxStream<'static, Result<Part, Status>>>,
+    /// What of the last part was not sent yet.
+    rest: Bytes,
+}
 
-impl Codec for PartCodec {
-    type Encode = Part;
-    type Decode = WatchKitchenRequest;
-    type Encoder = PartEncoder;
-    type Decoder = <ProstCodec<WatchKitchenResponse, WatchKitchenRequest> as Codec>::Decoder;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        PartEncoder
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<WatchKitchenResponse, WatchKitchenRequest>::default().decoder()
+impl PartsBody {
+    /// The body that these parts make.
+    pub fn new(parts: BoxStream<'static, Result<Part, Status>>) -> Self {
+        let (parts, rest) = (Some(parts), Bytes::new());
+        Self { parts, rest }
     }
 }
 
-/// Writes parts.
-#[derive(Debug, Clone, Copy)]
-pub struct PartEncoder;
-
-impl Encoder for PartEncoder {
-    type Item = Part;
+impl http_body::Body for PartsBody {
+    type Data = Bytes;
     type Error = Status;
 
-    fn encode(&mut self, part: Part, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.reserve(part.encoded_len());
-        part.encode(to);
-        Ok(())
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if !self.rest.is_empty() {
+            let length = self.rest.len().min(PIECE);
+            return Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))));
+        }
+        let Some(parts) = self.parts.as_mut() else {
+            return Poll::Ready(None);
+        };
+        let status = match ready!(parts.poll_next_unpin(context)) {
+            Some(Ok(part)) => {
+                let (first, rest) = part.begin();
+                self.rest = rest;
+                return Poll::Ready(Some(Ok(Frame::data(first))));
+            }
+            Some(Err(status)) => status,
+            None => Status::ok(""),
+        };
+        self.parts = None;
+        let mut trailers = HeaderMap::new();
+        let ended = status.add_header(&mut trailers);
+        Poll::Ready(Some(ended.map(|()| Frame::trailers(trailers))))
     }
 
-    // Nothing is kept between messages: thousands of screens wait most of the time.
-    fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(0, PIECE)
+    fn is_end_stream(&self) -> bool {
+        self.parts.is_none()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http_body::Body;
     use muster_proto::orders::v1::watch_kitchen_response::Message as Sent;
 
     use super::*;
 
-    #[test]
-    fn what_is_put_together_is_what_was_taken_apart() {
+    async fn sent(parts: Vec<Result<Part, Status>>) -> (Vec<Bytes>, HeaderMap) {
+        let mut body = PartsBody::new(futures::stream::iter(parts).boxed());
+        let mut data = Vec::new();
+        loop {
+            let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+            match frame.unwrap().unwrap().into_data() {
+                Ok(bytes) => data.push(bytes),
+                Err(frame) => return (data, frame.into_trailers().unwrap()),
+            }
+        }
+    }
+
+    fn read(data: &[Bytes]) -> Option<Sent> {
+        let bytes = data.concat();
+        let length = u32::from_be_bytes(bytes[1..PREFIX].try_into().unwrap());
+        assert_eq!((bytes[0], length as usize), (0, bytes.len() - PREFIX));
+        WatchKitchenResponse::decode(&bytes[PREFIX..]).unwrap().message
+    }
+
+    #[tokio::test]
+    async fn what_is_put_together_is_what_was_taken_apart() {
         let change = KitchenChange {
             order_id: "order".into(),
             removed_ticket_ids: vec!["a/b".into()],
@@ -147,9 +192,36 @@ mod tests {
             resume_token: "7.9-ab".into(),
             ..change
         };
-        assert_eq!(part.decode().unwrap().message, Some(Sent::Change(whole)));
-        let mut bytes = Vec::new();
-        part.encode(&mut bytes);
-        assert_eq!(bytes.len(), part.encoded_len());
+        let (data, trailers) = sent(vec![Ok(part)]).await;
+        assert_eq!(data.len(), 1, "what is short is sent in one");
+        assert_eq!(read(&data), Some(Sent::Change(whole)));
+        assert_eq!(trailers.get("grpc-status").unwrap(), "0");
+    }
+
+    #[tokio::test]
+    async fn what_is_shared_is_sent_in_pieces_and_never_copied() {
+        let others = KitchenSnapshot {
+            location_name: "x".repeat(3 * PIECE),
+            ..KitchenSnapshot::default()
+        };
+        let shared = Bytes::from(others.encode_to_vec());
+        let own = KitchenSnapshot {
+            location_id: "here".into(),
+            ..KitchenSnapshot::default()
+        };
+        let (data, trailers) = sent(vec![
+            Ok(Part::snapshot(&own, shared.clone())),
+            Err(Status::unavailable("the end")),
+        ])
+        .await;
+        assert!(data.iter().all(|piece| piece.len() <= PIECE), "{data:?}");
+        let lies = shared.as_ptr_range();
+        assert!(data.iter().skip(1).all(|piece| lies.contains(&piece.as_ptr())));
+        let both = KitchenSnapshot {
+            location_id: "here".into(),
+            ..others
+        };
+        assert_eq!(read(&data), Some(Sent::Snapshot(both)));
+        assert_eq!(trailers.get("grpc-status").unwrap(), "14");
     }
 }

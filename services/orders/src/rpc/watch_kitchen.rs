@@ -1,21 +1,23 @@
 //! `KitchenService.WatchKitchen`.
 
 use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, Empty};
 use muster_kernel::Error;
 use muster_kernel::db::Reach;
-use muster_proto::orders::v1::WatchKitchenRequest;
 use muster_proto::orders::v1::kitchen_service_server::KitchenServiceServer;
+use muster_proto::orders::v1::{WatchKitchenRequest, WatchKitchenResponse};
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::server::{Grpc, NamedService, ServerStreamingService};
 use tonic::{Request, Response, Status};
+use tonic_prost::ProstCodec;
 
 use super::{Api, missing_location};
-use crate::hub::{Part, PartCodec, Screen, Seen};
+use crate::hub::{Part, PartsBody, Screen, Seen};
 use crate::store::{id, location};
 
 const METHOD: &str = "/muster.orders.v1.KitchenService/WatchKitchen";
@@ -75,20 +77,45 @@ impl Service<http::Request<Body>> for Kitchen {
         if request.uri().path() != METHOD {
             return Box::pin(self.others.call(request));
         }
-        let watch = Watch(self.api.clone());
-        Box::pin(async move { Ok(Grpc::new(PartCodec).server_streaming(watch, request).await) })
+        let parts = Arc::default();
+        let watch = Watch {
+            api: self.api.clone(),
+            parts: Arc::clone(&parts),
+        };
+        Box::pin(async move {
+            let codec = ProstCodec::<WatchKitchenResponse, WatchKitchenRequest>::default();
+            let response = Grpc::new(codec).server_streaming(watch, request).await;
+            // None where the request was refused.
+            let parts = parts.lock().ok().and_then(|mut parts| parts.take());
+            Ok(match parts {
+                Some(parts) => response.map(|_| Body::new(PartsBody::new(parts))),
+                None => response,
+            })
+        })
     }
 }
 
-struct Watch(Api);
+/// The stream of one request. Its parts are put aside: they are not messages that tonic would have to encode.
+struct Watch {
+    api: Api,
+    parts: Arc<Mutex<Option<Parts>>>,
+}
 
 impl ServerStreamingService<WatchKitchenRequest> for Watch {
-    type Response = Part;
-    type ResponseStream = Parts;
-    type Future = BoxFuture<'static, Result<Response<Parts>, Status>>;
+    type Response = WatchKitchenResponse;
+    type ResponseStream = Empty<Result<WatchKitchenResponse, Status>>;
+    type Future = BoxFuture<'static, Result<Response<Self::ResponseStream>, Status>>;
 
     fn call(&mut self, request: Request<WatchKitchenRequest>) -> Self::Future {
-        let api = self.0.clone();
-        Box::pin(async move { handle(&api, request).await })
+        let (api, aside) = (self.api.clone(), Arc::clone(&self.parts));
+        Box::pin(async move {
+            let response = handle(&api, request).await?;
+            Ok(response.map(|parts| {
+                if let Ok(mut aside) = aside.lock() {
+                    *aside = Some(parts);
+                }
+                futures::stream::empty()
+            }))
+        })
     }
 }
