@@ -14,16 +14,15 @@
 
 use std::time::{Duration, Instant};
 
-use muster_kernel::db::{Db, DbError, Reach};
-use muster_kernel::exec;
+use muster_kernel::db::Db;
 use muster_proto::orders::v1::{
-    ListOrdersRequest, ListOrdersResponse, Order, OrderStatus, PlaceOrderRequest, PlaceOrderResponse,
-    WatchKitchenRequest, watch_kitchen_response,
+    ListOrdersRequest, ListOrdersResponse, Order, PlaceOrderRequest, PlaceOrderResponse, WatchKitchenRequest,
+    watch_kitchen_response,
 };
+use muster_tests::bench::rows::{handed_out, owner_of};
 use muster_tests::client::Caller;
 use muster_tests::stories::{two_burgers, until, watch};
 use muster_tests::town::{Shape, Town};
-use prost::Message;
 use uuid::Uuid;
 
 const PLACE: &str = "/muster.orders.v1.OrderService/PlaceOrder";
@@ -37,9 +36,6 @@ const NOISE: Duration = Duration::from_millis(1);
 const NOISE_OF_FIRST: Duration = Duration::from_millis(25);
 
 const FIRST: &str = "watch, the first screen";
-/// So many orders are written by one statement.
-const AT_ONCE: usize = 20_000;
-
 /// Whose orders are written, and how many.
 struct Stage {
     name: &'static str,
@@ -206,85 +202,11 @@ fn median(mut times: Vec<Duration>) -> Duration {
 /// Writes the orders of more tenants, and more of the demo's, while nobody serves.
 async fn fill(town: &Town, order: &Order, tenants: (u32, u32), own: (u32, u32)) {
     let db = Db::open("orders", &town.places["orders"]).await.unwrap();
-    let (tenant, location) = owner_of(&db, order).await;
-    rows(&db, tenant, location, order, own).await.unwrap();
+    let (tenant, location) = owner_of(&db, order).await.unwrap();
+    handed_out(&db, tenant, location, order, own).await.unwrap();
     for number in tenants.0..tenants.1 {
         let tenant = Uuid::from_u128(0x7E4A47 + u128::from(number));
-        rows(&db, tenant, tenant, order, (0, 1_000)).await.unwrap();
+        handed_out(&db, tenant, tenant, order, (0, 1_000)).await.unwrap();
     }
     db.close().await;
-}
-
-/// The tenant of an order, and its location.
-async fn owner_of(db: &Db, order: &Order) -> (Uuid, Uuid) {
-    let mut conn = db.read(Reach::System).await.unwrap();
-    let sql = "SELECT tenant_id FROM events WHERE aggregate_id = $1";
-    let id: Uuid = order.id.parse().unwrap();
-    let row: (Uuid,) = muster_kernel::on!(&mut conn, |c| sqlx::query_as(sql).bind(id).fetch_one(c)).unwrap();
-    conn.rollback().await;
-    (row.0, order.location_id.parse().unwrap())
-}
-
-/// Orders that were handed out long ago, numbers `from` to `to`, with one event each. A statement may take seconds only, so
-/// there are several.
-async fn rows(db: &Db, tenant: Uuid, location: Uuid, order: &Order, (from, to): (u32, u32)) -> Result<(), DbError> {
-    let done = Order {
-        status: OrderStatus::Fulfilled.into(),
-        ..order.clone()
-    };
-    let state = done.encode_to_vec();
-    for first in (from..to).step_by(AT_ONCE) {
-        let last = to.min(first + AT_ONCE as u32) - 1;
-        some_rows(db, tenant, location, &state, (first.into(), last.into())).await?;
-    }
-    Ok(())
-}
-
-async fn some_rows(
-    db: &Db,
-    tenant: Uuid,
-    location: Uuid,
-    state: &[u8],
-    (first, last): (i64, i64),
-) -> Result<(), DbError> {
-    let mut conn = db.write(Reach::Tenant(tenant)).await?;
-    let (numbers, id) = match conn.is_postgres() {
-        true => (
-            "generate_series($3::bigint, $4::bigint) AS all_of(n)",
-            "gen_random_uuid()",
-        ),
-        false => (
-            "(WITH RECURSIVE more(n) AS (SELECT $3 UNION ALL SELECT n + 1 FROM more WHERE n < $4) SELECT n FROM more)",
-            "randomblob(16)",
-        ),
-    };
-    let orders = format!(
-        "INSERT INTO orders (tenant_id, id, location_id, number, business_date, status, on_board, placed_at, updated_at, \
-         bumped_at, version, state) SELECT $1, {id}, $2, n % 1000 + 1, 'day-' || CAST(n / 1000 AS TEXT), 4, FALSE, \
-         n * 1000000, n * 1000000, n * 1000000, 1, $5 FROM {numbers}"
-    );
-    let events = format!(
-        "INSERT INTO events (tenant_id, kind, aggregate_id, version, location_id, actor, request_id, at, payload) \
-         SELECT $1, 'bench', {id}, 1, $2, 'bench', 'bench', $5, $6 FROM {numbers}"
-    );
-    exec!(
-        &mut conn,
-        sqlx::query(sqlx::AssertSqlSafe(orders.clone()))
-            .bind(tenant)
-            .bind(location)
-            .bind(first)
-            .bind(last)
-            .bind(state)
-    )?;
-    exec!(
-        &mut conn,
-        sqlx::query(sqlx::AssertSqlSafe(events.clone()))
-            .bind(tenant)
-            .bind(location)
-            .bind(first)
-            .bind(last)
-            .bind(chrono::DateTime::UNIX_EPOCH)
-            .bind(&[7_u8; 300][..])
-    )?;
-    conn.commit().await
 }

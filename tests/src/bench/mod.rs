@@ -5,6 +5,7 @@ pub mod ground;
 pub mod load;
 pub mod process;
 pub mod rivals;
+pub mod rows;
 pub mod start;
 pub mod table;
 pub mod way;

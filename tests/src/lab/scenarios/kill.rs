@@ -103,7 +103,7 @@ async fn one_round(run: &Run, kills: u32, times: &mut Times) -> Verdict {
 }
 
 /// Asks what only this role can answer until it is answered well.
-async fn first_answer(site: &Site, roles: &str, token: &str) {
+pub(super) async fn first_answer(site: &Site, roles: &str, token: &str) {
     let list = ListOrdersRequest {
         location_id: site.town.demo.location_id.clone(),
         page_size: 1,

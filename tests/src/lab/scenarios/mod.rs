@@ -14,6 +14,7 @@ use super::watch::Watcher;
 use crate::client::Caller;
 
 mod calm;
+mod cold;
 mod full;
 mod kill;
 mod power;
@@ -25,6 +26,7 @@ pub mod storage;
 /// Every scenario, in the order in which `SCENARIO=all` runs them.
 pub const ALL: &[Scenario] = &[
     calm::SCENARIO,
+    cold::SCENARIO,
     full::SCENARIO,
     kill::SCENARIO,
     power::SCENARIO,
