@@ -1,6 +1,6 @@
 //! What no answer may tell (G-11).
 
-use tonic::Code;
+use tonic::{Code, Status};
 
 use crate::raw::Raw;
 
@@ -39,11 +39,19 @@ const INSIDE: [&str; 30] = [
 ];
 
 /// The first thing in a refusal that is nobody's business. `said` is what the request said itself, which may come back.
-pub fn leak<'w>(answer: &Raw, said: &[u8]) -> Option<&'w str> {
-    if answer.code == Code::Ok {
+pub fn leak(answer: &Raw, said: &[u8]) -> Option<&'static str> {
+    inside(
+        &Status::with_details(answer.code, answer.message.clone(), answer.details.clone().into()),
+        said,
+    )
+}
+
+/// As [`leak`], of a status.
+pub fn inside(status: &Status, said: &[u8]) -> Option<&'static str> {
+    if status.code() == Code::Ok {
         return None;
     }
-    let shown = format!("{} {}", answer.message, String::from_utf8_lossy(&answer.details));
+    let shown = format!("{} {}", status.message(), String::from_utf8_lossy(status.details()));
     // The types' own names stand in the details, as google.rpc wants it.
     let shown = shown.replace("type.googleapis.com/google.rpc.", "");
     let said = String::from_utf8_lossy(said);
