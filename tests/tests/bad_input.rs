@@ -17,10 +17,14 @@
 mod asking;
 #[path = "bad_input/fields.rs"]
 mod fields;
+#[path = "bad_input/frames.rs"]
+mod frames;
 #[path = "bad_input/framing.rs"]
 mod framing;
 #[path = "bad_input/money.rs"]
 mod money;
+#[path = "bad_input/server_log.rs"]
+mod server_log;
 #[path = "bad_input/texts.rs"]
 mod texts;
 #[path = "bad_input/web.rs"]

@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 /// Longer than any answer may take.
-const HANGS: Duration = Duration::from_secs(10);
+pub const HANGS: Duration = Duration::from_secs(10);
 
 /// A way in: the gateway, or round it to a service.
 pub struct Door {

@@ -13,6 +13,7 @@ use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
 use crate::asking::{Outcome, ask_all, chosen, doors, fault, seed};
+use crate::server_log::ServerLog;
 
 /// Methods that hash: what passes their checks costs a tenth of a second and counts as a guess.
 const HASHES: [&str; 5] = [
@@ -86,6 +87,9 @@ async fn every_method(shape: Shape) -> Outcome {
     for word in ["panicked", "internal error"] {
         let line = logs.lines().find(|line| line.contains(word));
         assert_eq!(line, None, "the log tells of a fault");
+    }
+    if shape != Shape::AllInOne {
+        ServerLog::of(&world.town).is_quiet().await;
     }
     outcome
 }

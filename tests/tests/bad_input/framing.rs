@@ -1,21 +1,17 @@
-//! B-02: messages that were cut or changed on their way, and frames that are no gRPC.
+//! B-02: messages that were cut or changed on their way.
 
-use bytes::Bytes;
-use futures::{StreamExt, stream};
 use muster_proto::RULES;
-use muster_tests::attack::wire::{Answer, Client, message};
 use muster_tests::bad::cases::{Bad, Expect};
 use muster_tests::contract::{decode, dry_run, rule_of};
 use muster_tests::journal::Journal;
-use muster_tests::raw::Raw;
 use muster_tests::requests;
 use muster_tests::town::{Shape, Town};
 use muster_tests::world::{Relation, Who, World};
 use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
-use tonic::{Code, Status};
 
-use crate::asking::{Door, Outcome, ask_all, chosen, doors, fault, seed};
+use crate::asking::{Outcome, ask_all, chosen, doors, seed};
+use crate::server_log::ServerLog;
 
 /// The good request, cut after every byte, and with every byte changed in three ways. Only what does nothing is sent:
 /// what cannot be read, what only reads, and dry runs.
@@ -101,129 +97,10 @@ async fn b_02_what_was_cut_or_changed_on_its_way_is_refused_or_understood() {
         "a changed message wrote something"
     );
     assert!(!world.town.logs().contains("panicked"));
+    ServerLog::of(&world.town).is_quiet().await;
     assert!(
         outcome.faults.is_empty(),
         "{:#?}",
         outcome.faults.iter().take(40).collect::<Vec<_>>()
     );
-}
-
-/// Frames around a good message, and what is wrong with them.
-fn frames(good: &[u8]) -> Vec<(&'static str, Bytes)> {
-    let whole = message(good);
-    let with_flag = |flag: u8| [&[flag][..], &whole[1..]].concat();
-    let announced = |length: u32| [&[0][..], &length.to_be_bytes(), good].concat();
-    let short = u32::try_from(good.len()).unwrap();
-    vec![
-        ("no message", Bytes::new()),
-        ("half a prefix", whole.slice(..3)),
-        ("a prefix alone", announced(9)[..5].to_vec().into()),
-        ("one byte less than announced", announced(short + 1).into()),
-        ("4 GiB announced", announced(u32::MAX).into()),
-        ("1 MiB and a byte announced", announced((1 << 20) + 1).into()),
-        ("compressed, with no encoding", with_flag(1).into()),
-        ("a flag that there is not (2)", with_flag(2).into()),
-        ("a flag that there is not (7)", with_flag(7).into()),
-        ("a flag that there is not (255)", with_flag(255).into()),
-        ("two messages", [whole.clone(), whole.clone()].concat().into()),
-        (
-            "a message and half of another",
-            [whole.clone(), whole.slice(..3)].concat().into(),
-        ),
-        (
-            "a message and something",
-            [whole.clone(), Bytes::from_static(b"x")].concat().into(),
-        ),
-        ("a message without its prefix", Bytes::copy_from_slice(b"\x0a\x24hello")),
-        ("text of HTTP", Bytes::from_static(b"GET / HTTP/1.1\r\n\r\n")),
-    ]
-}
-
-fn raw(answer: &Answer) -> Raw {
-    let status = Status::from_header_map(&answer.headers).unwrap_or_else(|| Status::unknown("no status"));
-    Raw {
-        code: status.code(),
-        message: status.message().to_owned(),
-        details: status.details().to_vec(),
-        body: Vec::new(),
-        metadata: std::collections::BTreeMap::new(),
-    }
-}
-
-async fn at(door: &Door, address: &str, world: &World) -> Outcome {
-    let methods: Vec<&str> = RULES
-        .iter()
-        .map(|rule| rule.method)
-        .filter(|method| door.opens(method))
-        .collect();
-    let things = world.related(Who::Owner, Relation::Own);
-    let client = Client::connect(address).await;
-    let all = methods.into_iter().flat_map(|method| {
-        let good = dry_run(method, &requests::of(method, &things).body);
-        frames(&good)
-            .into_iter()
-            .map(move |(what, frame)| (method, what, frame))
-    });
-    let client = &client;
-    let asks = all.map(|(method, what, frame)| async move {
-        let mut request = Client::request(method);
-        let headers = request.headers_mut();
-        match door
-            .service
-            .as_deref()
-            .filter(|_| rule_of(method).scope == muster_proto::authz::v1::Scope::Platform)
-        {
-            Some(service) => headers.insert("muster-service", service.parse().unwrap()),
-            None => headers.insert(
-                "authorization",
-                format!("Bearer {}", door.caller.token).parse().unwrap(),
-            ),
-        };
-        let answer = tokio::time::timeout(std::time::Duration::from_secs(12), client.call(request, frame)).await;
-        (method, what, answer)
-    });
-    let mut answers = stream::iter(asks).buffer_unordered(8);
-    let mut outcome = Outcome::default();
-    while let Some((method, what, answer)) = answers.next().await {
-        let answer = match answer {
-            Ok(Ok(answer)) => raw(&answer),
-            broken => {
-                outcome
-                    .faults
-                    .push(format!("{} {method} {what}: {broken:?}", door.name));
-                continue;
-            }
-        };
-        *outcome.codes.entry(format!("{:?}", answer.code)).or_default() += 1;
-        let bad = Bad {
-            what: what.to_owned(),
-            body: Vec::new(),
-            expect: Expect::Anything,
-        };
-        let told = fault(&answer, &bad).or_else(|| (answer.code == Code::Ok).then(|| "was taken".to_owned()));
-        outcome
-            .faults
-            .extend(told.map(|told| format!("{} {method} {what}: {told}", door.name)));
-    }
-    outcome
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn b_02_frames_that_are_none_are_refused_by_every_method() {
-    let world = World::of(Town::with_demo(Shape::Split).await).await;
-    let mut outcome = Outcome::default();
-    for door in doors(&world).await {
-        let address = match door.role {
-            "" => &world.town.gateway,
-            role => &world.town.services[role],
-        };
-        outcome.add(at(&door, address, &world).await);
-    }
-    println!("B-02: {} frames: {:?}", outcome.asked(), outcome.codes);
-    assert!(
-        outcome.faults.is_empty(),
-        "{:#?}",
-        outcome.faults.iter().take(40).collect::<Vec<_>>()
-    );
-    assert!(!world.town.logs().contains("panicked"));
 }
