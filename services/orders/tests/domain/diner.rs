@@ -179,7 +179,6 @@ pub struct Book {
     pub kitchen: Kitchen,
     pub order: Order,
     pub log: Vec<(Event, Meta)>,
-    pub made: u32,
     pub clock: i64,
 }
 
@@ -198,7 +197,6 @@ impl Book {
             kitchen: kitchen(with_expo),
             order: Order::default(),
             log: Vec::new(),
-            made: 9000,
             clock: 1000,
         };
         let request = PlaceOrderRequest {

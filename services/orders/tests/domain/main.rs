@@ -10,6 +10,5 @@
 mod commands;
 mod diner;
 mod kitchen;
-mod properties;
 mod routing;
 mod screens;

@@ -11,6 +11,7 @@
     missing_docs
 )]
 
+mod checks;
 #[path = "../domain/diner.rs"]
 mod diner;
 mod lines;
@@ -38,7 +39,7 @@ fn run(plant: Option<Plant>, tables: &Tables, steps: &[(usize, Does)]) -> Result
         let seen = diner.act(step.0, &step.1)?;
         tables = compare::<TwoTables>(tables, step, &seen)?;
     }
-    Ok(())
+    diner.screens()
 }
 
 #[test]

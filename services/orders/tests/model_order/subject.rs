@@ -9,13 +9,14 @@ use muster_orders::domain::order::line::Shop;
 use muster_orders::domain::order::place::{self, Head};
 use muster_orders::domain::order::{Meta, apply, course, fold, item, kitchen, moving, void};
 use muster_orders::domain::routing::Kitchen;
-use muster_orders::domain::{Event, Result, money};
+use muster_orders::domain::{Event, Result, money, ticket};
 use muster_proto::orders::v1::{
     Allergen, ChangeItemRequest, CourseState, DiningOption, ItemQuantity, NewItem, Order, OrderItem, OrderStatus,
-    PlaceOrderRequest, PrepState,
+    PlaceOrderRequest, PrepState, TicketItem,
 };
 use prost_types::{FieldMask, Timestamp};
 
+use crate::checks::{self, Work};
 use crate::diner::{actor, bar, beer, burger, expo, fried_egg, fries, fry, grill, here, id, menu, want, with};
 use crate::lines::{LineSeen, OrderSeen};
 use crate::reference::{Does, TwoTables};
@@ -41,9 +42,15 @@ pub enum Plant {
     PartIsWhole,
     /// The row is not the fold: an event is lost between them.
     LostEvent,
+    /// A ticket forgets the first dish that is undone.
+    TicketForgets,
+    /// A screen does not hear of dishes that come back.
+    ScreenSleeps,
+    /// A moved dish is left where it was, too.
+    MoveCopies,
 }
 
-pub const PLANTS: [Plant; 9] = [
+pub const PLANTS: [Plant; 12] = [
     Plant::RecalledIsNew,
     Plant::VoidedIsPaid,
     Plant::AllergyIsPassedOver,
@@ -53,6 +60,9 @@ pub const PLANTS: [Plant; 9] = [
     Plant::StatusIsStale,
     Plant::PartIsWhole,
     Plant::LostEvent,
+    Plant::TicketForgets,
+    Plant::ScreenSleeps,
+    Plant::MoveCopies,
 ];
 
 pub struct Diner {
@@ -110,6 +120,7 @@ impl Diner {
     /// When an order is not the fold of its events.
     pub fn act(&mut self, table: usize, does: &Does) -> std::result::Result<<TwoTables as Model>::Seen, String> {
         self.made += 1;
+        let before = Work::of(&self.orders);
         let done = match self.decide(table, does) {
             Ok(events) => {
                 events.into_iter().for_each(|(table, event)| self.take(table, event));
@@ -117,7 +128,9 @@ impl Diner {
             }
             Err(error) => Err(error.reason()),
         };
+        Work::of(&self.orders).follows(&before, does)?;
         for (order, log) in self.orders.iter().zip(&self.logs) {
+            self.tickets(order)?;
             if refold(self.plant, log).as_ref() != Some(order) {
                 return Err(format!("after {does:?} the order is not the fold of its events"));
             }
@@ -131,6 +144,35 @@ impl Diner {
             }
         }
         Ok((done, self.orders.each_ref().map(show)))
+    }
+
+    fn tickets(&self, order: &Order) -> std::result::Result<(), String> {
+        let mut open = ticket::open_tickets(order, &self.kitchen);
+        if self.plant == Some(Plant::TicketForgets) {
+            let undone = |items: &[TicketItem]| items.iter().position(|line| line.state() != PrepState::Done);
+            for ticket in &mut open {
+                undone(&ticket.items).map(|place| ticket.items.remove(place));
+            }
+        }
+        checks::tickets(order, &self.kitchen, &open)
+    }
+
+    /// Whether screens that joined somewhere on the way show both orders as they are. Plants that spoil the row are not
+    /// seen by them: they read events.
+    ///
+    /// # Errors
+    /// What they show in its place.
+    pub fn screens(&self) -> std::result::Result<(), String> {
+        let asleep = self.plant == Some(Plant::ScreenSleeps);
+        if self.plant.is_some() && !asleep {
+            return Ok(());
+        }
+        let back = |event: &Event| matches!(event, Event::ItemsUnbumped(_) | Event::TicketRecalled(_));
+        for (order, log) in self.orders.iter().zip(&self.logs) {
+            let joined = self.made as usize % (log.len() + 1);
+            checks::board(order, &self.kitchen, log, joined, |event| !(asleep && back(event)))?;
+        }
+        Ok(())
     }
 
     fn decide(&self, table: usize, does: &Does) -> Result<Vec<(usize, Event)>> {
@@ -191,6 +233,9 @@ impl Diner {
                 if let (Some(Plant::MoveForgets), Event::ItemsMovedIn(into)) = (self.plant, &mut into) {
                     let preps = into.items.iter_mut().flat_map(|line| &mut line.preps);
                     preps.for_each(|prep| *prep = item::new_prep(&prep.station_id));
+                }
+                if self.plant == Some(Plant::MoveCopies) {
+                    return Ok(vec![(1 - table, into)]);
                 }
                 return Ok(vec![(table, out), (1 - table, into)]);
             }
