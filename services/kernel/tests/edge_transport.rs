@@ -9,11 +9,13 @@
     dead_code
 )]
 
+#[path = "../../../tests/src/attack/floods.rs"]
+mod floods;
 #[path = "../../../tests/src/attack/wire.rs"]
 mod wire;
 
-#[path = "edge_transport/floods.rs"]
-mod floods;
+#[path = "edge_transport/flooded.rs"]
+mod flooded;
 #[path = "edge_transport/half_open.rs"]
 mod half_open;
 #[path = "edge_transport/lifetime.rs"]

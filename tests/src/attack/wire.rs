@@ -120,12 +120,17 @@ impl Client {
     /// Connects.
     pub async fn connect(address: &str) -> Self {
         let socket = TcpStream::connect(address).await.expect("somebody listens");
+        Self::over(socket).await.expect("HTTP/2 is spoken")
+    }
+
+    /// On this socket; none where the other side has closed it.
+    pub async fn over(socket: TcpStream) -> Option<Self> {
         let _ = socket.set_nodelay(true);
-        let (requests, connection) = h2::client::handshake(socket).await.expect("HTTP/2 is spoken");
-        Self {
+        let (requests, connection) = h2::client::handshake(socket).await.ok()?;
+        Some(Self {
             requests,
             connection: tokio::spawn(connection),
-        }
+        })
     }
 
     /// A gRPC request for this path.

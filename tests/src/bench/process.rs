@@ -44,16 +44,7 @@ impl Running {
 
     /// The processor time that it has used so far, in user space and in the system's, all threads together.
     pub fn cpu(&self) -> Duration {
-        let text = self.read("stat");
-        // The name, in brackets, may hold spaces; what follows it does not.
-        let rest = text.rsplit(')').next().unwrap_or_default();
-        let ticks: u32 = rest
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<u32>().ok())
-            .sum();
-        TICK * ticks
+        cpu_of(self.child.id().expect("it runs")).unwrap_or_else(|| panic!("it ended: {}", self.said()))
     }
 
     /// The memory that it has in use, in bytes.
@@ -70,4 +61,27 @@ impl Running {
         let id = self.child.id().expect("it runs");
         std::fs::read_to_string(format!("/proc/{id}/{what}")).unwrap_or_else(|_| panic!("it ended: {}", self.said()))
     }
+}
+
+/// The processor time that a process has used so far, all threads together; none where there is no such process.
+pub fn cpu_of(pid: u32) -> Option<Duration> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in brackets, may hold spaces; what follows it does not.
+    let rest = text.rsplit(')').next()?;
+    let fields = rest.split_whitespace().skip(11).take(2);
+    Some(TICK * fields.filter_map(|field| field.parse::<u32>().ok()).sum::<u32>())
+}
+
+/// The most memory that a process ever had in use, or since [`forget_peak_of`], in KiB.
+pub fn peak_of(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = line.and_then(|line| line.trim().split(' ').next()?.parse().ok());
+    peak.expect("the system says how much memory a process had")
+}
+
+/// From now on only what comes counts. Answers what is in use now, in KiB.
+pub fn forget_peak_of(pid: u32) -> u64 {
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a process of ours");
+    peak_of(pid)
 }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use muster_kernel::clock::World;
+use muster_tests::attack::attacker::Plan;
 use muster_tests::lab::judge::Verdict;
 use muster_tests::lab::scenarios::{ALL, Run, Scenario};
 use muster_tests::lab::site::Store;
@@ -24,6 +25,10 @@ async fn main() -> ExitCode {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
         })
         .collect();
+    if let Some(plan) = Plan::of(&wishes) {
+        println!("{}", plan.carry_out().await);
+        return ExitCode::SUCCESS;
+    }
     let Some(name) = wishes.get("SCENARIO").cloned() else {
         list();
         return ExitCode::SUCCESS;

@@ -172,6 +172,11 @@ impl Crew {
             .unwrap_or_default()
     }
 
+    /// Processor time that a process has used, all threads, since it was started.
+    pub async fn cpu(&self, roles: &str) -> Duration {
+        crate::bench::process::cpu_of(self.pid(roles).await).unwrap_or_default()
+    }
+
     fn member(&self, roles: &str) -> &Member {
         self.members.get(roles).expect("a process of this installation")
     }

@@ -13,24 +13,29 @@ use super::site::{Options, Site, Store};
 use super::watch::Watcher;
 use crate::client::Caller;
 
+mod attack;
+pub mod beside;
 mod calm;
 mod cold;
 mod full;
 mod kill;
 mod power;
 mod rolling;
+mod sign_ins;
 mod slow;
 mod spike;
 pub mod storage;
 
 /// Every scenario, in the order in which `SCENARIO=all` runs them.
 pub const ALL: &[Scenario] = &[
+    attack::SCENARIO,
     calm::SCENARIO,
     cold::SCENARIO,
     full::SCENARIO,
     kill::SCENARIO,
     power::SCENARIO,
     rolling::SCENARIO,
+    sign_ins::SCENARIO,
     slow::SCENARIO,
     spike::SCENARIO,
     storage::RESTART,
