@@ -128,7 +128,10 @@ impl Door {
             let outcome = handler(service, &mut unit, &message).await;
             unit.rollback().await;
             match outcome {
-                Err(error) if worth_another_try(&error, tries, true) => tries += 1,
+                Err(error) if worth_another_try(&error, tries, true) => {
+                    tries += 1;
+                    self.pause(&error, tries).await;
+                }
                 outcome => {
                     asking.ended(&outcome, Instant::now());
                     return Ok(Response::new(outcome?));
@@ -169,7 +172,7 @@ impl Door {
             match attempt.run(service, &message, &handler).await {
                 Err(error) if worth_another_try(&error, tries, once) => {
                     tries += 1;
-                    self.pause(tries).await;
+                    self.pause(&error, tries).await;
                 }
                 outcome => {
                     asking.ended(&outcome, Instant::now());
@@ -212,9 +215,11 @@ impl Door {
         .boxed()
     }
 
-    async fn pause(&self, tries: u32) {
+    /// Longer where a connection was lost: whoever ends one ends all of them, and is not done at once.
+    async fn pause(&self, error: &Error, tries: u32) {
         let [jitter] = self.world.random::<1>();
-        let wait = 2_u64.saturating_pow(tries) + u64::from(jitter) % 8;
+        let unit = if error.reason == "CONFLICT" { 1 } else { 20 };
+        let wait = unit * 2_u64.saturating_pow(tries) + u64::from(jitter) % 8;
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
 }
