@@ -97,6 +97,14 @@ impl Town {
         town
     }
 
+    /// As [`with_demo`](Self::with_demo), one process per role on servers of its own.
+    pub async fn on(backends: Backends) -> Self {
+        let mut town = Self::prepared(Shape::Split, Some(backends)).await;
+        town.start_all().await;
+        town.demo = demo::fill(&town.channel().await).await.expect("the demo is filled");
+        town
+    }
+
     /// Migrated, with the two tenants, and not started.
     pub async fn prepared(shape: Shape, backends: Option<Backends>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -257,6 +265,12 @@ impl Town {
         let host = self.gateway.split(':').next().unwrap_or_default();
         let place = self.processes().iter().position(|known| *known == roles);
         format!("{host}:{}", 9090 + place.unwrap_or(self.processes().len()))
+    }
+
+    /// The id of the process with these roles.
+    pub fn pid(&self, roles: &str) -> u32 {
+        let child = self.processes.get(roles).expect("a running process");
+        child.id().expect("it runs")
     }
 
     /// Kills a process at once, as a crash does.

@@ -23,20 +23,32 @@ pub fn may_mount() -> bool {
 /// # Errors
 /// What to do where the machine does not allow it.
 pub fn elsewhere(arguments: &[&str]) -> Result<Option<ExitStatus>, String> {
+    run_in("-rm", arguments)
+}
+
+/// The same where root stays root, and may start programs as somebody else: PostgreSQL does not run as root.
+///
+/// # Errors
+/// What to do where the machine does not allow it.
+pub fn elsewhere_as_root(arguments: &[&str]) -> Result<Option<ExitStatus>, String> {
+    run_in("-m", arguments)
+}
+
+fn run_in(spaces: &str, arguments: &[&str]) -> Result<Option<ExitStatus>, String> {
     if std::env::var_os(LEAVE_OUT).is_some() {
         return Ok(None);
     }
-    let allowed = Command::new("unshare").args(["-rm", "true"]).output();
+    let allowed = Command::new("unshare").args([spaces, "true"]).output();
     if !allowed.is_ok_and(|output| output.status.success()) {
         return Err(format!(
-            "a full disk cannot be tested here: `unshare -rm true` fails, so that nothing can be mounted. Run it where it \
+            "a full disk cannot be tested here: `unshare {spaces} true` fails, so that nothing can be mounted. Run it where it \
              can, or set {LEAVE_OUT}=1 to leave it out"
         ));
     }
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new("unshare");
     command
-        .arg("-rm")
+        .arg(spaces)
         .arg("--")
         .arg(program)
         .args(arguments)

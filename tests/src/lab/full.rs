@@ -10,6 +10,7 @@ use muster_proto::orders::v1::{GetOrderRequest, GetOrderResponse, PlaceOrderRequ
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
+use super::cluster::Cluster;
 use super::disk::Small;
 use super::power::Disk;
 use crate::client::{Caller, reason};
@@ -83,19 +84,36 @@ pub async fn run(plan: Plan) -> Report {
     kept.put(&data).expect("the data fits");
     town.start("all");
     town.ready().await;
-    let callers = sign_in(&town).await;
-    let mut report = Report::default();
+    let report = filled_and_freed(&town, &small, plan).await;
+    town.kill("all").await;
+    report
+}
 
+/// The same with the tablespace of PostgreSQL. Its log lies elsewhere: without room there PostgreSQL stops.
+pub async fn run_on_postgres(plan: Plan) -> Report {
+    let folder = tempfile::Builder::new().prefix("muster-small.").tempdir();
+    let folder = folder.expect("a temporary folder");
+    let small = Small::over(folder.path(), plan.disk).expect("a small disk");
+    let cluster = Cluster::start().await;
+    let backends = cluster.backends().await;
+    cluster.postgres.move_to(folder.path()).await;
+    let town = Town::on(backends).await;
+    filled_and_freed(&town, &small, plan).await
+}
+
+async fn filled_and_freed(town: &Town, small: &Small, plan: Plan) -> Report {
+    let callers = sign_in(town).await;
+    let mut report = Report::default();
     if let Some(free) = plan.free {
         small.fill(free).expect("the disk is filled");
     }
-    let mut told = until_full(&town, &callers, &mut report).await;
+    let mut told = until_full(town, &callers, &mut report).await;
     let known: Vec<String> = told
         .iter()
         .filter(|one| one.answer.is_ok())
         .map(|one| one.id.clone())
         .collect();
-    let (written, read) = tokio::join!(writes(&town, &callers, plan.stays), reads(&callers, &known, plan.stays));
+    let (written, read) = tokio::join!(writes(town, &callers, plan.stays), reads(&callers, &known, plan.stays));
     report.reads = read;
     report.check(read.0 > 0 && read.1 * 100 >= read.0 * 99, || format!("reads: {read:?}"));
     judge(&written, &mut report);
@@ -106,13 +124,13 @@ pub async fn run(plan: Plan) -> Report {
         None => small.resize(plan.disk * 2).expect("the disk grows"),
     }
     let freed = Instant::now();
-    let after = join_all(callers.iter().map(|caller| place_anew(&town, caller))).await;
+    let after = join_all(callers.iter().map(|caller| place_anew(town, caller))).await;
     report.recovered = freed.elapsed();
     for one in after {
         report.check(one.answer.is_ok(), || format!("with room again: {:?}", one.answer));
         told.push(one);
     }
-    settle(&town, &callers, &told, &mut report).await;
+    settle(town, &callers, &told, &mut report).await;
     let findings = town.check().await.unwrap_or_else(|text| text);
     report.check(findings.trim() == "every promise is kept", || findings.clone());
     // The same process all the time.
@@ -121,7 +139,6 @@ pub async fn run(plan: Plan) -> Report {
     if !report.faults.is_empty() {
         report.faults.push(town.logs());
     }
-    town.kill("all").await;
     report
 }
 

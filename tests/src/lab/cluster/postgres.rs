@@ -106,6 +106,19 @@ impl Postgres {
         (target, place)
     }
 
+    /// Keeps the town's database in this folder from now on; its log stays where it is. Nobody may be connected.
+    pub async fn move_to(&self, folder: &Path) {
+        belongs_to_postgres(folder);
+        let place = folder.display();
+        self.execute("postgres", format!("CREATE TABLESPACE elsewhere LOCATION '{place}'"))
+            .await;
+        self.execute(
+            "postgres",
+            format!("ALTER DATABASE {DATABASE} SET TABLESPACE elsewhere"),
+        )
+        .await;
+    }
+
     /// Restarts as after a crash (`-m immediate`); how long nobody could connect.
     pub async fn restart(&self) -> Duration {
         let started = Instant::now();

@@ -2,7 +2,7 @@
 
 use futures::FutureExt;
 
-use super::{Run, Scenario};
+use super::{BOTH, Run, Scenario};
 use crate::lab::judge::Verdict;
 use crate::lab::site::Store;
 use crate::lab::{disk, full};
@@ -11,17 +11,22 @@ use crate::lab::{disk, full};
 pub const SCENARIO: Scenario = Scenario {
     name: "full",
     items: &["R-12", "I-03", "I-05", "I-19"],
-    stores: &[Store::Sqlite],
-    about: "a small disk, filled by orders, then freed (MIB=…, SECONDS=… while it is full)",
+    stores: BOTH,
+    about: "a small disk, filled by orders, then freed (MIB=…, SECONDS=… while it is full); PostgreSQL needs root for it",
     run: |run| run_it(run).boxed(),
 };
 
 async fn run_it(run: Run) -> Verdict {
     let mut verdict = Verdict::default();
     if !disk::may_mount() {
-        let asked = std::env::args().skip(1).collect::<Vec<_>>();
+        let mut asked = std::env::args().skip(1).collect::<Vec<_>>();
+        asked.push(format!("STORE={}", run.store.name()));
         let arguments: Vec<&str> = asked.iter().map(String::as_str).collect();
-        match disk::elsewhere(&arguments) {
+        let elsewhere = match run.store {
+            Store::Sqlite => disk::elsewhere(&arguments),
+            Store::Postgres => disk::elsewhere_as_root(&arguments),
+        };
+        match elsewhere {
             Ok(Some(status)) => verdict.must(status.success(), || "see above".to_owned()),
             Ok(None) => verdict.figure("not measured", "left out as asked for"),
             Err(why) => verdict.findings.push(why),
@@ -33,7 +38,10 @@ async fn run_it(run: Run) -> Verdict {
         free: None,
         stays: run.seconds(10),
     };
-    let report = full::run(plan).await;
+    let report = match run.store {
+        Store::Sqlite => full::run(plan).await,
+        Store::Postgres => full::run_on_postgres(plan).await,
+    };
     verdict.figure("orders acknowledged", report.acknowledged);
     verdict.figure("refused", format!("{:?}", report.refused));
     verdict.figure("slowest refusal", format!("{:?}", report.slowest));
