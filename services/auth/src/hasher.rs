@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::password::normalise;
 use crate::error::Refusal;
+use crate::threads::Threads;
 
 /// Memory in KiB, passes, lanes: the least that OWASP and NIST accept. Raise it when the machine can.
 const MEMORY: u32 = 19_456;
@@ -26,6 +27,7 @@ const QUEUE: usize = 32;
 #[derive(Clone)]
 pub struct Hasher {
     argon: Argon2<'static>,
+    threads: Threads,
     slots: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     world: World,
@@ -55,6 +57,7 @@ impl Hasher {
     pub(crate) async fn with(world: World, params: Params) -> Result<Self, Error> {
         let mut hasher = Self {
             argon: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            threads: Threads::start(SLOTS)?,
             slots: Arc::new(Semaphore::new(SLOTS)),
             queue: Arc::new(Semaphore::new(SLOTS + QUEUE)),
             dummy: "".into(),
@@ -114,12 +117,12 @@ impl Hasher {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(Error::internal)?;
         // The permits go with the work: a caller who gives up does not make room before the work has ended.
         let permits: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, slot);
-        let done = tokio::task::spawn_blocking(move || {
+        let done = self.threads.run(move || {
             let outcome = work();
             drop(permits);
             outcome
         });
-        done.await.map_err(Error::internal)?
+        done.await?
     }
 }
 

@@ -10,6 +10,7 @@ pub mod hasher;
 pub mod keys;
 pub mod rpc;
 pub mod store;
+mod threads;
 pub mod trust_feed;
 pub mod upkeep;
 pub mod work;

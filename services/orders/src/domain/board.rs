@@ -126,7 +126,7 @@ impl Board {
         };
         let was_ready = is_ready(order);
         let known = order.version >= meta.version;
-        if !known && order.version + 1 != meta.version {
+        if !known && order.version.checked_add(1) != Some(meta.version) {
             return Outcome::Missing;
         }
         if !known {

@@ -84,7 +84,7 @@ pub fn next_version(current: Option<i64>, expected: i64) -> Result<i64> {
     if expected != 0 && expected != current {
         return Err(OrdersError::VersionMismatch { current });
     }
-    Ok(current + 1)
+    Ok(current.saturating_add(1))
 }
 
 /// A category as a Put makes it.

@@ -3,6 +3,9 @@
 //! A command is decided against the order as it stands and answers with events; the events are folded into the order.
 //! Nothing here knows of clocks, ids of its own making, SQL or gRPC.
 
+// What is counted here is money and dishes: it does not wrap, and no cast cuts it off.
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
 pub mod all_day;
 pub mod board;
 pub mod history;

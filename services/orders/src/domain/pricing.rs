@@ -47,7 +47,7 @@ pub fn price(base: PriceStep, modifiers: &[(&Modifier, i32)], currency: &str, fi
     if units < 0 {
         steps.push(PriceStep {
             text: "never below zero".to_owned(),
-            amount: Some(money::of(-units, currency)),
+            amount: Some(money::of(units.saturating_neg(), currency)),
         });
         units = 0;
     }

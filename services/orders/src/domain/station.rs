@@ -92,7 +92,7 @@ pub fn put_station(kitchen: &Kitchen, new: &Station, mask: Option<&FieldMask>, e
 fn no_longer_default(station: &Station) -> Station {
     Station {
         default_station: false,
-        version: station.version + 1,
+        version: station.version.saturating_add(1),
         ..station.clone()
     }
 }

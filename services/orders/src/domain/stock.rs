@@ -17,7 +17,7 @@ pub fn set(old: Option<&StockLevel>, new: &StockLevel, at: Timestamp) -> Result<
         });
     }
     Ok(StockLevel {
-        version: old.map_or(0, |old| old.version) + 1,
+        version: old.map_or(0, |old| old.version).saturating_add(1),
         updated_at: Some(at),
         ..new.clone()
     })
@@ -45,7 +45,7 @@ pub fn take(
     at: Timestamp,
 ) -> Result<Option<StockLevel>> {
     match (level, left(level)) {
-        (Some(level), Some(left)) if left >= quantity => Ok(Some(counted(level, left - quantity, at))),
+        (Some(level), Some(left)) if left >= quantity => Ok(Some(counted(level, left.saturating_sub(quantity), at))),
         (_, Some(remaining)) => Err(OrdersError::ItemOutOfStock {
             field: field.to_owned(),
             name: name.to_owned(),
@@ -69,7 +69,7 @@ pub fn is_out(level: &StockLevel) -> bool {
 fn counted(level: &StockLevel, remaining: i32, at: Timestamp) -> StockLevel {
     StockLevel {
         remaining,
-        version: level.version + 1,
+        version: level.version.saturating_add(1),
         updated_at: Some(at),
         ..level.clone()
     }

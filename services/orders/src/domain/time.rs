@@ -24,8 +24,9 @@ pub fn micros(at: Option<&Timestamp>) -> i64 {
 /// The day of business of a moment in a zone, for example `2026-11-20`. A zone that is not known counts as UTC.
 pub fn business_date(at: DateTime<Utc>, zone: &str) -> String {
     let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
-    let local = at.with_timezone(&zone).naive_local() - TimeDelta::hours(DAY_START_HOUR);
-    local.date().format("%Y-%m-%d").to_string()
+    let local = at.with_timezone(&zone).naive_local();
+    let began = local.checked_sub_signed(TimeDelta::hours(DAY_START_HOUR));
+    began.unwrap_or(local).date().format("%Y-%m-%d").to_string()
 }
 
 #[cfg(test)]

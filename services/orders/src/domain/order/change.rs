@@ -93,11 +93,11 @@ pub fn change_item(
                 name: old.kitchen_name.clone(),
             });
         }
-        change.returned = old.quantity - quantity;
+        change.returned = old.quantity.saturating_sub(quantity);
         new.quantity = quantity;
-        new.voided_quantity += change.returned;
+        new.voided_quantity = new.voided_quantity.saturating_add(change.returned);
     }
-    let others = money::units(order.total.as_ref()) - money::units(old.line_total.as_ref());
+    let others = money::units(order.total.as_ref()).saturating_sub(money::units(old.line_total.as_ref()));
     check_total(others, std::slice::from_ref(&new))?;
     if new != *old {
         let change_text = describe(old, &new);
@@ -107,7 +107,14 @@ pub fn change_item(
         }));
     }
     if quantity > old.quantity {
-        let more = more_of(shop, order, &new, quantity - old.quantity, &wanted.id, ids)?;
+        let more = more_of(
+            shop,
+            order,
+            &new,
+            quantity.saturating_sub(old.quantity),
+            &wanted.id,
+            ids,
+        )?;
         check_total(others, &[new, more.clone()])?;
         change.events.push(Event::ItemsAdded(ItemsAdded {
             items: vec![more.clone()],
@@ -201,7 +208,7 @@ fn same_modifiers(old: &[OrderModifier], wanted: &[NewModifier]) -> bool {
             .iter()
             .filter(|one| one.modifier_id == id)
             .map(|one| one.quantity.max(1))
-            .sum()
+            .fold(0, i32::saturating_add)
     };
     old.iter().all(|one| count(&one.modifier_id) == one.quantity)
         && wanted

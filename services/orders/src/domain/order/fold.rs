@@ -179,8 +179,8 @@ fn void(order: &mut Order, part: &ItemQuantity, reason: &str, meta: &Meta) {
         void_line(line, reason, meta);
     } else {
         line.change = Some(change(ItemChangeKind::Changed, format!("was {}×", line.quantity), meta));
-        line.quantity -= part.quantity;
-        line.voided_quantity += part.quantity;
+        line.quantity = line.quantity.saturating_sub(part.quantity);
+        line.voided_quantity = line.voided_quantity.saturating_add(part.quantity);
     }
 }
 
@@ -199,7 +199,7 @@ fn moved_out(order: &mut Order, parts: &[ItemQuantity], to_number: i32, meta: &M
         Some(&quantity) => {
             let text = format!("was {}×, {quantity} moved to #{to_number}", line.quantity);
             line.change = Some(change(ItemChangeKind::Changed, text, meta));
-            line.quantity -= quantity;
+            line.quantity = line.quantity.saturating_sub(quantity);
             true
         }
         None => true,

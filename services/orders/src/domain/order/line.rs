@@ -41,7 +41,7 @@ pub fn make_all(
     ids: &mut Ids<'_>,
 ) -> Result<Vec<OrderItem>> {
     let standing = order.map_or(&[][..], |order| order.items.as_slice());
-    if standing.len() + new.len() > MOST_LINES {
+    if standing.len().saturating_add(new.len()) > MOST_LINES {
         return Err(OrdersError::OrderFull);
     }
     let mut taken: HashSet<String> = standing.iter().map(|line| line.id.clone()).collect();
@@ -169,7 +169,7 @@ pub fn choose<'a>(
         let (group, modifier) = found.ok_or_else(at)?;
         let count = one.quantity.max(1);
         match chosen.iter_mut().find(|(_, same, _)| same.id == modifier.id) {
-            Some((_, _, counted)) => *counted += count,
+            Some((_, _, counted)) => *counted = counted.saturating_add(count),
             None => chosen.push((group, modifier, count)),
         }
     }
@@ -178,7 +178,7 @@ pub fn choose<'a>(
             .iter()
             .filter(|(of, _, _)| of.id == group.id)
             .map(|(_, _, count)| *count)
-            .sum();
+            .fold(0, i32::saturating_add);
         let (field, name) = (format!("{field}.modifiers"), group.name.clone());
         if count < group.min {
             return Err(OrdersError::TooFewModifiers {

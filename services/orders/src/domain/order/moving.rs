@@ -101,7 +101,7 @@ pub fn move_items(from: &Order, to: &Order, parts: &[ItemQuantity], ids: &mut Id
         });
         leaving.push(part);
     }
-    if to.items.len() + arriving.len() > MOST_LINES {
+    if to.items.len().saturating_add(arriving.len()) > MOST_LINES {
         return Err(OrdersError::OrderFull);
     }
     check_total(money::units(to.total.as_ref()), &arriving)?;

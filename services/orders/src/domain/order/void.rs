@@ -76,7 +76,10 @@ pub fn explicit<'a>(order: &'a Order, parts: &[ItemQuantity]) -> Result<Vec<(Ite
             part.quantity
         };
         let before = named.iter_mut().find(|(named, _)| named.item_id == part.item_id);
-        let sum = before.as_ref().map_or(0, |(named, _)| named.quantity) + quantity;
+        let sum = before
+            .as_ref()
+            .map_or(0, |(named, _)| named.quantity)
+            .saturating_add(quantity);
         if sum > line.quantity {
             let field = format!("items[{index}].quantity");
             return Err(OrdersError::MoreThanThereIs {
