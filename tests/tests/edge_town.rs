@@ -12,16 +12,21 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use muster_kernel::db::Place;
-use muster_proto::orders::v1::{GetMenuRequest, GetMenuResponse, PlaceOrderResponse, WatchKitchenRequest};
+use muster_proto::orders::v1::{
+    GetMenuRequest, GetMenuResponse, ListOrdersRequest, PlaceOrderResponse, WatchKitchenRequest,
+};
 use muster_tests::attack::wire::{Client, ask, message};
 use muster_tests::client::{Caller, reason};
 use muster_tests::stories::{two_burgers, watch};
 use muster_tests::town::{Shape, Town};
 use prost::Message;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tonic::Code;
 
 const PLACE: &str = "/muster.orders.v1.OrderService/PlaceOrder";
+const LIST: &str = "/muster.orders.v1.OrderService/ListOrders";
+const WRITES: (&str, &str) = ("orders.events", "RowExclusiveLock");
+const READS: (&str, &str) = ("orders.orders", "AccessShareLock");
 const GET_MENU: &str = "/muster.orders.v1.MenuService/GetMenu";
 
 fn kitchen(town: &Town) -> WatchKitchenRequest {
@@ -38,6 +43,54 @@ fn menu(town: &Town) -> GetMenuRequest {
     }
 }
 
+/// A table that somebody holds, so that every statement on it waits, and a look at those that do. The owner sees every
+/// statement and may hold a table. Readers of the log wait too, for another kind of lock; they are not the request's.
+struct Held {
+    holder: PgConnection,
+    looker: PgConnection,
+    table: &'static str,
+    lock: &'static str,
+}
+
+impl Held {
+    async fn hold(town: &Town, (table, lock): (&'static str, &'static str)) -> Self {
+        let owner = town.setting("MUSTER_DATABASE__OWNER_URL").unwrap().to_owned();
+        let mut holder = PgConnection::connect(&owner).await.unwrap();
+        holder.execute("BEGIN").await.unwrap();
+        let sql = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        holder.execute(AssertSqlSafe(sql)).await.unwrap();
+        let looker = PgConnection::connect(&owner).await.unwrap();
+        Self {
+            holder,
+            looker,
+            table,
+            lock,
+        }
+    }
+
+    async fn waiting(&mut self) -> i64 {
+        let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = $1::text::regclass AND mode = $2";
+        let counted = sqlx::query_scalar(sql).bind(self.table).bind(self.lock);
+        counted.fetch_one(&mut self.looker).await.unwrap()
+    }
+
+    /// After how long nobody waited any more; none if somebody still does after `limit`.
+    async fn nobody_waits_within(&mut self, limit: Duration) -> Option<Duration> {
+        let started = tokio::time::Instant::now();
+        let ended = async {
+            while self.waiting().await > 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let ended = tokio::time::timeout(limit, ended).await;
+        ended.ok().map(|()| started.elapsed())
+    }
+
+    async fn release(mut self) {
+        self.holder.execute("ROLLBACK").await.unwrap();
+    }
+}
+
 /// A deadline of 300 ms ends the statement at the database, with nothing left behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g_13_a_deadline_reaches_the_database() {
@@ -45,20 +98,10 @@ async fn g_13_a_deadline_reaches_the_database() {
     let Place::Postgres { .. } = &town.places["orders"] else {
         panic!("PostgreSQL")
     };
-    // The owner sees every statement and may hold a table. Readers of the log wait too; they are not the request's.
-    let owner = town.setting("MUSTER_DATABASE__OWNER_URL").unwrap().to_owned();
-    let mut holder = PgConnection::connect(&owner).await.unwrap();
-    let mut looker = PgConnection::connect(&owner).await.unwrap();
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' \
-                   AND query LIKE '%INSERT INTO events%' AND pid <> pg_backend_pid()";
     let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;
     let _: PlaceOrderResponse = waiter.call_once(PLACE, "before", two_burgers(&town)).await.unwrap();
 
-    let mut transaction = holder.begin().await.unwrap();
-    sqlx::query("LOCK TABLE orders.events IN ACCESS EXCLUSIVE MODE")
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
+    let mut held = Held::hold(&town, WRITES).await;
     let started = tokio::time::Instant::now();
     // A raw client: a decent one gives up by itself, and would not show what the gateway says.
     let client = Client::connect(&town.gateway).await;
@@ -74,12 +117,7 @@ async fn g_13_a_deadline_reaches_the_database() {
     let seen = async {
         let mut seen = 0;
         while started.elapsed() < Duration::from_millis(280) {
-            seen = seen.max(
-                sqlx::query_scalar::<_, i64>(waiting)
-                    .fetch_one(&mut looker)
-                    .await
-                    .unwrap(),
-            );
+            seen = seen.max(held.waiting().await);
         }
         seen
     };
@@ -88,25 +126,63 @@ async fn g_13_a_deadline_reaches_the_database() {
     assert_eq!(answer.unwrap().grpc(), Some("4"), "DEADLINE_EXCEEDED");
     assert!(seen > 0, "the statement did wait");
     assert!(took < Duration::from_millis(600), "{took:?}");
-    let ended = async {
-        while sqlx::query_scalar::<_, i64>(waiting)
-            .fetch_one(&mut looker)
-            .await
-            .unwrap()
-            > 0
-        {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    let in_time = tokio::time::timeout(Duration::from_millis(500), ended).await;
+    let in_time = held.nobody_waits_within(Duration::from_millis(500)).await;
     let after = started.elapsed() - Duration::from_millis(300);
     println!("G-13: answered {took:?} after the call; the statement had ended {after:?} after its deadline");
-    transaction.rollback().await.unwrap();
-    assert!(in_time.is_ok());
+    held.release().await;
+    assert!(in_time.is_some());
     // The key was not used up: the same request is done now, once.
     let done: PlaceOrderResponse = waiter.call_once(PLACE, "late", two_burgers(&town)).await.unwrap();
     let again: PlaceOrderResponse = waiter.call_once(PLACE, "late", two_burgers(&town)).await.unwrap();
     assert_eq!(done.order, again.order);
+}
+
+/// G-02: who takes requests back once their handlers work at the database leaves no statement behind, of reads or of
+/// changes, however many there were.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_02_statements_of_requests_that_were_taken_back_end_within_a_second() {
+    let town = Town::with_demo(Shape::Split).await;
+    let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;
+    let _: PlaceOrderResponse = waiter.call_once(PLACE, "before", two_burgers(&town)).await.unwrap();
+    let all = ListOrdersRequest::default().encode_to_vec();
+    let order = two_burgers(&town).encode_to_vec();
+    for (method, body, kind) in [(LIST, all, READS), (PLACE, order, WRITES)] {
+        let mut held = Held::hold(&town, kind).await;
+        let client = Client::connect(&town.gateway).await;
+        let mut open = Vec::new();
+        let started = tokio::time::Instant::now();
+        for number in 0..100 {
+            let mut request = Client::request(method);
+            let value = format!("Bearer {}", waiter.token).parse().unwrap();
+            request.headers_mut().insert("authorization", value);
+            let key = format!("{method}-{number}").parse().unwrap();
+            request.headers_mut().insert("idempotency-key", key);
+            let mut requests = client.requests.clone().ready().await.unwrap();
+            let (response, mut stream) = requests.send_request(request, false).unwrap();
+            stream.send_data(message(&body), true).unwrap();
+            open.push((response, stream));
+        }
+        let mut waited = held.waiting().await;
+        while waited == 0 {
+            assert!(
+                started.elapsed() < Duration::from_secs(1),
+                "{method}: no statement waits"
+            );
+            waited = held.waiting().await;
+        }
+        for (_, stream) in &mut open {
+            stream.send_reset(h2::Reason::CANCEL);
+        }
+        let count = open.len();
+        drop(open);
+        let ended = held.nobody_waits_within(Duration::from_secs(1)).await;
+        println!(
+            "G-02: {method}: {count} requests taken back; of {waited} statements that waited none did after {ended:?}"
+        );
+        held.release().await;
+        assert!(ended.is_some(), "{method}: statements of nobody go on");
+    }
+    let _: PlaceOrderResponse = waiter.call_once(PLACE, "after", two_burgers(&town)).await.unwrap();
 }
 
 /// One gateway has one connection to a service, for everybody. Open screens must not use it up.

@@ -29,6 +29,11 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// What waits for a client that does not read, on each stream, before whoever fills the stream waits too. In bytes.
 const SEND_BUFFER: usize = 16 << 10;
 
+/// A request's headers, as HTTP/2 counts them (G-05).
+const HEADERS: u32 = 16 << 10;
+/// What a gateway adds to them.
+const OF_GATEWAY: u32 = 4 << 10;
+
 /// Where a connection came from; an extension of every request on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
@@ -171,10 +176,11 @@ fn settings(limits: &Limits) -> auto::Builder<TokioExecutor> {
         builder = builder.http2_only();
     }
     // What one client takes back must not end the connection that a gateway has for everybody.
-    let (reset_unseen, reset_by_us) = if limits.faces_gateway() {
-        (10_000, None)
+    // And a gateway says more of a request than the client did, who may have said all that is allowed.
+    let (reset_unseen, reset_by_us, headers) = if limits.faces_gateway() {
+        (10_000, None, HEADERS + OF_GATEWAY)
     } else {
-        (20, Some(256))
+        (20, Some(256), HEADERS)
     };
     builder
         .http2()
@@ -182,7 +188,7 @@ fn settings(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_concurrent_streams(limits.streams_per_connection)
         .initial_stream_window_size(65_535)
         .initial_connection_window_size(limits.connection_window)
-        .max_header_list_size(16 * 1024)
+        .max_header_list_size(headers)
         .max_pending_accept_reset_streams(reset_unseen)
         .max_local_error_reset_streams(reset_by_us)
         .max_send_buf_size(SEND_BUFFER)
