@@ -98,9 +98,12 @@ impl Call {
         self.answers().any(|told| told.code == Code::Ok)
     }
 
-    /// Nobody knows whether it was done: no final answer came.
+    /// Nobody knows whether it was done: no final answer came. Who was told each time that there was too much to do does
+    /// know: nothing was done.
     pub fn is_unknown(&self) -> bool {
-        self.answers().all(Told::is_passing)
+        let is_shed = |each: &Try| matches!(&each.answer, Some(told) if told.code == Code::ResourceExhausted);
+        let always_shed = !self.tries.is_empty() && self.tries.iter().all(is_shed);
+        !always_shed && self.answers().all(Told::is_passing)
     }
 
     /// The answers that came.
