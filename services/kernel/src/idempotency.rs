@@ -119,24 +119,6 @@ pub(crate) struct Row {
     pub(crate) answer: Vec<u8>,
 }
 
-impl Row {
-    /// Writes the record by itself.
-    pub(crate) async fn insert(&self, conn: &mut Conn, at: DateTime<Utc>) -> Result<(), DbError> {
-        let sql =
-            "INSERT INTO idempotency (tenant_id, key_digest, request_digest, answer, at) VALUES ($1, $2, $3, $4, $5)";
-        exec!(
-            conn,
-            sqlx::query(sql)
-                .bind(self.tenant)
-                .bind(self.key_digest.as_slice())
-                .bind(self.request_digest.as_slice())
-                .bind(self.answer.as_slice())
-                .bind(at)
-        )
-        .map(drop)
-    }
-}
-
 impl Records {
     /// Begins a writing transaction and looks for the answer given before; on PostgreSQL in one round trip.
     ///

@@ -32,6 +32,7 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+mod together;
 pub mod transport;
 mod turn;
 pub mod uow;

@@ -73,9 +73,9 @@ impl UnitOfWork {
         self.records = Some(records);
     }
 
-    /// Lets the unit share a transaction with others, where the database has groups.
+    /// Lets the unit share a transaction with others.
     pub(crate) fn share(&mut self) {
-        self.grouped = self.db.group().is_some();
+        self.grouped = true;
     }
 
     /// The moment of the request. It does not move while the request runs.
@@ -222,9 +222,8 @@ impl UnitOfWork {
         if self.conn.is_none() && nothing {
             return Ok(());
         }
-        if self.is_grouped()
-            && let Some(group) = self.db.group().cloned()
-        {
+        if self.is_grouped() {
+            let group = self.db.group().clone();
             return group.write(self.close(answer)?).await;
         }
         if self.conn.is_none() {
@@ -283,7 +282,9 @@ impl UnitOfWork {
         for insert in inserts {
             insert.run(conn, tenant).await?;
         }
-        Ok(log::write_out(conn, &cause, &events, row.as_ref()).await?)
+        let mut left = log::Left::default();
+        left.add(&cause, &events, row.as_ref());
+        Ok(left.write(conn).await?)
     }
 
     /// Commits a unit of the system itself, outside of a door.

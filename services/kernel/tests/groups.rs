@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::join_all;
 use muster_kernel::db::Reach;
-use muster_kernel::db::closing::{Check, Insert, Text, Value};
+use muster_kernel::db::closing::{Check, Insert};
+use muster_kernel::db::many::{Kind, Many, Value};
 use muster_kernel::db::migrate::Step;
 use muster_kernel::gather::Gather;
 use muster_kernel::log::NewEvent;
@@ -30,35 +31,36 @@ const THINGS: &[Step] = &[Step {
 const TENANT: Uuid = Uuid::from_u128(0xA);
 const OTHER: Uuid = Uuid::from_u128(0xB);
 
-static INSERT: Text = Text {
-    one: "INSERT INTO things (tenant_id, id, name) VALUES ($1, $2, $3) ON CONFLICT (tenant_id, id) DO NOTHING",
-    many: "INSERT INTO things (tenant_id, id, name) SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[]) \
+static INSERT: Many = Many {
+    columns: &[("id", Kind::Uuid), ("name", Kind::Text)],
+    text: "INSERT INTO things (tenant_id, id, name) SELECT tenant_id, id, name FROM new WHERE TRUE \
            ON CONFLICT (tenant_id, id) DO NOTHING",
+    hold: "",
 };
-static STILL: Text = Text {
-    one: "SELECT id FROM things WHERE tenant_id = $1 AND id = $2 AND name = $3",
-    many: "SELECT things.id FROM UNNEST($1::uuid[], $2::uuid[], $3::text[]) AS seen (tenant_id, id, name) \
-           JOIN things USING (tenant_id, id, name) FOR SHARE OF things",
+static STILL: Many = Many {
+    columns: &[("id", Kind::Uuid), ("name", Kind::Text)],
+    text: "SELECT things.id FROM new JOIN things USING (tenant_id, id, name)",
+    hold: " FOR SHARE OF things",
 };
 
 fn thing(id: Uuid, name: &str) -> Insert {
     Insert {
-        text: &INSERT,
-        values: vec![Value::Uuid(id), Value::Text(name.to_owned())],
+        many: &INSERT,
+        values: vec![Value::Uuid(id), Value::Text(name.to_owned().into())],
         taken: || Error::already_exists("THING_EXISTS", "there is such a thing"),
     }
 }
 
 fn still(id: Uuid, name: &str) -> Check {
     Check {
-        text: &STILL,
-        values: vec![Value::Uuid(id), Value::Text(name.to_owned())],
+        many: &STILL,
+        values: vec![Value::Uuid(id), Value::Text(name.to_owned().into())],
     }
 }
 
 async fn add(lab: &Lab, tenant: Uuid, id: Uuid, name: &str, seen: Option<Check>) -> Result<(), Error> {
     let mut unit = lab.shared_unit_of(tenant);
-    assert_eq!(unit.is_grouped(), lab.deps.db.is_postgres());
+    assert!(unit.is_grouped());
     if let Some(check) = seen {
         unit.require(check);
     }

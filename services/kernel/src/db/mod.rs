@@ -14,6 +14,8 @@
 pub mod closing;
 mod error;
 pub(crate) mod group;
+mod lane;
+pub mod many;
 pub mod migrate;
 mod postgres;
 mod sqlite;
@@ -26,6 +28,7 @@ pub use error::DbError;
 use sqlx::{PgConnection, SqliteConnection};
 use uuid::Uuid;
 
+use self::many::Part;
 use crate::error::Error;
 use crate::idempotency::{self, Found};
 
@@ -60,12 +63,13 @@ pub enum Reach {
 #[derive(Clone)]
 pub struct Db {
     engine: DbEngine,
+    group: group::Group,
 }
 
 #[derive(Clone)]
 enum DbEngine {
     Sqlite(sqlite::Sqlite),
-    Postgres(postgres::Postgres, group::Group),
+    Postgres(postgres::Postgres),
 }
 
 /// A connection in the hands of one request.
@@ -75,6 +79,7 @@ enum Held {
     SqliteRead(sqlx::pool::PoolConnection<sqlx::Sqlite>),
     SqliteWrite(sqlite::WriteUnit),
     Postgres(postgres::Transaction),
+    PostgresLane(lane::Lane),
 }
 
 /// What [`on!`](crate::on) hands to the statement.
@@ -129,12 +134,11 @@ impl Db {
         let engine = match place {
             Place::Sqlite(path) => DbEngine::Sqlite(sqlite::Sqlite::open(path).await?),
             Place::Postgres { url, connections } => {
-                let postgres = postgres::Postgres::open(service, url, *connections)?;
-                let group = group::Group::start(&postgres);
-                DbEngine::Postgres(postgres, group)
+                DbEngine::Postgres(postgres::Postgres::open(service, url, *connections)?)
             }
         };
-        Ok(Self { engine })
+        let group = group::Group::start(engine.clone());
+        Ok(Self { engine, group })
     }
 
     /// A connection that only reads.
@@ -144,8 +148,17 @@ impl Db {
     pub async fn read(&self, reach: Reach) -> Result<Conn, DbError> {
         Ok(Conn(match &self.engine {
             DbEngine::Sqlite(sqlite) => Held::SqliteRead(sqlite.reader().await?),
-            DbEngine::Postgres(postgres, _) => Held::Postgres(postgres.begin(reach, true, "").await?.0),
+            DbEngine::Postgres(postgres) => Held::Postgres(postgres.begin(reach, true, "").await?.0),
         }))
+    }
+
+    /// A connection for one question that many asked, who come together: it begins nothing, so that the answer costs one
+    /// round trip. For [`Gather`](crate::gather::Gather); there are few of them.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if none is free or can be made in time.
+    pub async fn glance(&self, reach: Reach) -> Result<Conn, DbError> {
+        self.engine.glance(reach).await
     }
 
     /// A connection inside a writing transaction.
@@ -153,10 +166,7 @@ impl Db {
     /// # Errors
     /// `UNAVAILABLE` if none is free or can be made in time; `RESOURCE_EXHAUSTED` if too many wait for the one writer.
     pub async fn write(&self, reach: Reach) -> Result<Conn, DbError> {
-        Ok(Conn(match &self.engine {
-            DbEngine::Sqlite(sqlite) => Held::SqliteWrite(sqlite.writer().begin().await?),
-            DbEngine::Postgres(postgres, _) => Held::Postgres(postgres.begin(reach, false, "").await?.0),
-        }))
+        self.engine.write(reach).await
     }
 
     /// [`write`](Self::write), and what is kept under an idempotency key; on PostgreSQL in the same round trip.
@@ -166,7 +176,7 @@ impl Db {
         tenant: Uuid,
         key_digest: &[u8; 32],
     ) -> Result<(Conn, Option<Found>), DbError> {
-        if let DbEngine::Postgres(postgres, _) = &self.engine {
+        if let DbEngine::Postgres(postgres) = &self.engine {
             let digest: String = key_digest.iter().map(|byte| format!("{byte:02x}")).collect();
             // Both are ours, a UUID and hexadecimal digits: the simple protocol has no parameters.
             let look = format!(
@@ -185,12 +195,9 @@ impl Db {
         }
     }
 
-    /// Where units of work that end at the same moment are written together: on PostgreSQL.
-    pub(crate) fn group(&self) -> Option<&group::Group> {
-        match &self.engine {
-            DbEngine::Sqlite(_) => None,
-            DbEngine::Postgres(_, group) => Some(group),
-        }
+    /// Where units of work that end at the same moment are written together.
+    pub(crate) fn group(&self) -> &group::Group {
+        &self.group
     }
 
     /// Whether the database answers.
@@ -206,14 +213,44 @@ impl Db {
 
     /// Whether this is PostgreSQL, for the few places where engines must differ.
     pub fn is_postgres(&self) -> bool {
-        matches!(self.engine, DbEngine::Postgres(..))
+        self.engine.is_postgres()
     }
 
     /// Lets running statements end, then closes every connection.
     pub async fn close(&self) {
         match &self.engine {
             DbEngine::Sqlite(sqlite) => sqlite.close().await,
-            DbEngine::Postgres(postgres, _) => postgres.close().await,
+            DbEngine::Postgres(postgres) => postgres.close().await,
+        }
+    }
+}
+
+impl DbEngine {
+    async fn glance(&self, reach: Reach) -> Result<Conn, DbError> {
+        Ok(Conn(match self {
+            Self::Sqlite(sqlite) => Held::SqliteRead(sqlite.reader().await?),
+            Self::Postgres(postgres) => Held::PostgresLane(postgres.lanes().take(reach).await?),
+        }))
+    }
+
+    async fn write(&self, reach: Reach) -> Result<Conn, DbError> {
+        Ok(Conn(match self {
+            Self::Sqlite(sqlite) => Held::SqliteWrite(sqlite.writer().begin().await?),
+            Self::Postgres(postgres) => Held::Postgres(postgres.begin(reach, false, "").await?.0),
+        }))
+    }
+
+    fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+}
+
+impl Reach {
+    /// What the database's guard is told: a UUID or a fixed word, nothing from outside.
+    fn name(self) -> String {
+        match self {
+            Self::Tenant(tenant) => tenant.to_string(),
+            Self::System => "system".to_owned(),
         }
     }
 }
@@ -228,6 +265,7 @@ impl Conn {
             Held::SqliteRead(conn) => Engine::Sqlite(conn),
             Held::SqliteWrite(unit) => Engine::Sqlite(unit.conn()?),
             Held::Postgres(transaction) => Engine::Postgres(transaction.conn()?),
+            Held::PostgresLane(lane) => Engine::Postgres(lane.conn()?),
         })
     }
 
@@ -240,6 +278,7 @@ impl Conn {
         if let Err(error) = &outcome {
             match &mut self.0 {
                 Held::Postgres(transaction) => transaction.note(error),
+                Held::PostgresLane(lane) => lane.note(error),
                 Held::SqliteWrite(unit) if error.may_end_transaction() => unit.give_up(),
                 _ => {}
             }
@@ -249,7 +288,7 @@ impl Conn {
 
     /// Whether this is PostgreSQL, for the few statements where engines must differ.
     pub fn is_postgres(&self) -> bool {
-        matches!(self.0, Held::Postgres(_))
+        matches!(self.0, Held::Postgres(_) | Held::PostgresLane(_))
     }
 
     /// Waits until no other unit of this service holds this name for this tenant, and holds it until this unit ends. On
@@ -265,6 +304,16 @@ impl Conn {
         crate::exec!(self, sqlx::query(sql).bind(format!("/{tenant}/{name}"))).map(drop)
     }
 
+    /// Runs statements as one of PostgreSQL: in one round trip, all of them or none.
+    pub(crate) async fn run_as_one(&mut self, parts: &[Part<'_>]) -> Result<(), DbError> {
+        let outcome = match self.engine() {
+            Ok(Engine::Postgres(connection)) => many::run_as_one(connection, parts).await,
+            Ok(Engine::Sqlite(_)) => Err(DbError::Unavailable(sqlx::Error::PoolClosed)),
+            Err(error) => Err(error),
+        };
+        self.settle(outcome)
+    }
+
     /// Makes everything done on this connection lasting. On SQLite several units share one commit.
     ///
     /// # Errors
@@ -274,6 +323,10 @@ impl Conn {
             Held::SqliteRead(_) => Ok(()),
             Held::SqliteWrite(unit) => unit.commit().await,
             Held::Postgres(transaction) => transaction.commit().await,
+            Held::PostgresLane(lane) => {
+                lane.give_back();
+                Ok(())
+            }
         }
     }
 
@@ -283,6 +336,7 @@ impl Conn {
             Held::SqliteRead(_) => {}
             Held::SqliteWrite(unit) => unit.rollback().await,
             Held::Postgres(transaction) => transaction.rollback().await,
+            Held::PostgresLane(lane) => lane.give_back(),
         }
     }
 }

@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Row};
 use tokio::time::Instant;
 
+use super::lane::Lanes;
 use super::suspicion::Suspicion;
 use super::{DbError, Reach, bounded};
 use crate::error::Error;
@@ -20,6 +21,7 @@ const ASK_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Postgres {
     pool: PgPool,
+    lanes: Lanes,
     suspicion: Arc<Suspicion>,
 }
 
@@ -57,7 +59,8 @@ impl Postgres {
                 })
             })
             .connect_lazy_with(options(service, url)?);
-        Ok(Self { pool, suspicion })
+        let lanes = Lanes::new(options(service, url)?, Arc::clone(&suspicion));
+        Ok(Self { pool, lanes, suspicion })
     }
 
     /// Begins, tells the database whose rows may be seen, and asks `also`, in one round trip. Answers with the rows of
@@ -75,12 +78,10 @@ impl Postgres {
             suspicion: Arc::clone(&self.suspicion),
         };
         let mode = if read_only { "READ ONLY" } else { "READ WRITE" };
-        let tenant = match reach {
-            Reach::Tenant(tenant) => tenant.to_string(),
-            Reach::System => "system".to_owned(),
-        };
-        // The text holds a UUID or a fixed word, nothing from outside.
-        let begin = format!("BEGIN {mode}; SELECT set_config('app.tenant', '{tenant}', true){also}");
+        let begin = format!(
+            "BEGIN {mode}; SELECT set_config('app.tenant', '{}', true){also}",
+            reach.name()
+        );
         let rows = bounded(sqlx::raw_sql(AssertSqlSafe(begin)).fetch_all(transaction.conn()?)).await;
         let rows = rows.inspect_err(|error| transaction.note(error))?;
         let found = rows
@@ -90,7 +91,13 @@ impl Postgres {
         Ok((transaction, found.collect::<Result<_, sqlx::Error>>()?))
     }
 
+    /// Connections for one statement each.
+    pub(super) fn lanes(&self) -> &Lanes {
+        &self.lanes
+    }
+
     pub(super) async fn close(&self) {
+        self.lanes.close().await;
         self.pool.close().await;
     }
 }

@@ -22,6 +22,8 @@ use crate::error::Error;
 const MOST_IN_GROUP: usize = 64;
 /// More than this many in the queue are refused.
 const MOST_WAITING: usize = 512;
+/// The writer remembers so many statements: those over many rows have a text for each number of rows.
+const WRITER_STATEMENTS: usize = 512;
 /// Nobody waits longer for the writer.
 const WRITER_WAIT: Duration = Duration::from_secs(5);
 
@@ -46,7 +48,8 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
 
 impl Sqlite {
     pub(super) async fn open(path: &Path) -> Result<Self, Error> {
-        let writer = bounded(options(path).connect()).await?;
+        let writer = options(path).statement_cache_capacity(WRITER_STATEMENTS);
+        let writer = bounded(writer.connect()).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(2))

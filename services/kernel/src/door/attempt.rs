@@ -8,6 +8,7 @@ use super::Door;
 use crate::error::Error;
 use crate::idempotency::{Record, Records};
 use crate::identity::Caller;
+use crate::log::Left;
 use crate::uow::UnitOfWork;
 
 /// A request on its way through a handler, with the record that its key would have.
@@ -120,7 +121,7 @@ impl Attempt<'_> {
             conn.rollback().await;
             return Ok(found);
         }
-        match row.insert(&mut conn, self.door.world.now()).await {
+        match Left::alone(&row, self.door.world.now()).write(&mut conn).await {
             Ok(()) => conn.commit().await?,
             Err(fault) => {
                 conn.rollback().await;

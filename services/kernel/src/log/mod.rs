@@ -16,7 +16,7 @@ pub use follow::{Batch, Follower};
 use prost::Message;
 pub use serve::LogApi;
 use uuid::Uuid;
-pub(crate) use write::{Cause, write_many, write_out};
+pub(crate) use write::{Cause, Left};
 
 use crate::db::{Conn, DbError};
 use crate::error::Error;

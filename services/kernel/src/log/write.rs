@@ -1,12 +1,45 @@
 //! Writing what a unit of work leaves behind: its events and its idempotency record.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::NewEvent;
 use crate::db::closing::Closing;
-use crate::db::{Conn, DbError, Engine, bounded};
-use crate::{exec, idempotency};
+use crate::db::many::{Kind, Many, Part, Value};
+use crate::db::{Conn, DbError};
+use crate::idempotency;
+
+static EVENTS: Many = Many {
+    columns: &[
+        ("place", Kind::Long),
+        ("actor", Kind::Text),
+        ("request_id", Kind::Text),
+        ("at", Kind::Moment),
+        ("kind", Kind::Text),
+        ("aggregate_id", Kind::Uuid),
+        ("version", Kind::Long),
+        ("location_id", Kind::Uuid),
+        ("payload", Kind::Bytes),
+    ],
+    text: "INSERT INTO events (tenant_id, actor, request_id, at, kind, aggregate_id, version, location_id, payload) \
+           SELECT tenant_id, actor, request_id, at, kind, aggregate_id, version, location_id, payload FROM new \
+           ORDER BY place",
+    hold: "",
+};
+
+static RECORDS: Many = Many {
+    columns: &[
+        ("key_digest", Kind::Bytes),
+        ("request_digest", Kind::Bytes),
+        ("answer", Kind::Bytes),
+        ("at", Kind::Moment),
+    ],
+    text: "INSERT INTO idempotency (tenant_id, key_digest, request_digest, answer, at) \
+           SELECT tenant_id, key_digest, request_digest, answer, at FROM new",
+    hold: "",
+};
 
 /// Who did it, in which request, when.
 pub(crate) struct Cause<'a> {
@@ -16,135 +49,102 @@ pub(crate) struct Cause<'a> {
     pub(crate) at: DateTime<Utc>,
 }
 
-/// Writes events in order, and the record if there is one. On PostgreSQL that is one round trip.
-pub(crate) async fn write_out(
-    conn: &mut Conn,
-    cause: &Cause<'_>,
-    events: &[NewEvent],
-    record: Option<&idempotency::Row>,
-) -> Result<(), DbError> {
-    if conn.is_postgres() && events.len() + usize::from(record.is_some()) > 1 {
-        return at_once(conn, cause, events, record).await;
-    }
-    for event in events {
-        insert(conn, cause, event).await?;
-    }
-    match record {
-        Some(record) => record.insert(conn, cause.at).await,
-        None => Ok(()),
-    }
-}
-
-async fn insert(conn: &mut Conn, cause: &Cause<'_>, event: &NewEvent) -> Result<(), DbError> {
-    let sql = "INSERT INTO events (tenant_id, kind, aggregate_id, version, location_id, actor, request_id, at, payload) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    exec!(
-        conn,
-        sqlx::query(sql)
-            .bind(cause.tenant)
-            .bind(event.kind)
-            .bind(event.aggregate_id)
-            .bind(event.version)
-            .bind(event.location_id)
-            .bind(cause.actor)
-            .bind(cause.request_id)
-            .bind(cause.at)
-            .bind(event.payload.as_slice())
-    )
-    .map(drop)
-}
-
-/// Arrays instead of rows, which only PostgreSQL has: one statement for everything.
-async fn at_once(
-    conn: &mut Conn,
-    cause: &Cause<'_>,
-    events: &[NewEvent],
-    record: Option<&idempotency::Row>,
-) -> Result<(), DbError> {
-    let mut arrays = Arrays::default();
-    arrays.add(cause, events, record);
-    arrays.write(conn).await
-}
-
-/// Writes what a group of units left. Only PostgreSQL has groups.
-pub(crate) async fn write_many(conn: &mut Conn, group: &[Closing]) -> Result<(), DbError> {
-    let mut arrays = Arrays::default();
-    for unit in group {
-        let cause = Cause {
-            tenant: unit.tenant,
-            actor: &unit.actor,
-            request_id: &unit.request_id,
-            at: unit.at,
-        };
-        arrays.add(&cause, &unit.events, unit.record.as_ref());
-    }
-    arrays.write(conn).await
-}
-
-/// The columns of events and records.
+/// What units left, as rows.
 #[derive(Default)]
-struct Arrays<'u> {
-    tenants: Vec<Uuid>,
-    actors: Vec<&'u str>,
-    requests: Vec<&'u str>,
-    moments: Vec<DateTime<Utc>>,
-    events: Vec<&'u NewEvent>,
-    records: Vec<(&'u idempotency::Row, DateTime<Utc>)>,
+pub(crate) struct Left<'u> {
+    events: Vec<(Uuid, [Value<'u>; 9])>,
+    records: Vec<(Uuid, [Value<'u>; 4])>,
 }
 
-impl<'u> Arrays<'u> {
-    fn add(&mut self, cause: &Cause<'u>, events: &'u [NewEvent], record: Option<&'u idempotency::Row>) {
-        for event in events {
-            self.tenants.push(cause.tenant);
-            self.actors.push(cause.actor);
-            self.requests.push(cause.request_id);
-            self.moments.push(cause.at);
-            self.events.push(event);
+impl<'u> Left<'u> {
+    /// What a group left.
+    pub(crate) fn of(group: &'u [Closing]) -> Self {
+        let mut left = Self::default();
+        for unit in group {
+            let cause = Cause {
+                tenant: unit.tenant,
+                actor: &unit.actor,
+                request_id: &unit.request_id,
+                at: unit.at,
+            };
+            left.add(&cause, &unit.events, unit.record.as_ref());
         }
-        self.records.extend(record.map(|record| (record, cause.at)));
+        left
     }
 
-    async fn write(self, conn: &mut Conn) -> Result<(), DbError> {
-        let sql = "WITH record AS ( \
-                     INSERT INTO idempotency (tenant_id, key_digest, request_digest, answer, at) \
-                     SELECT * FROM UNNEST($10::uuid[], $11::bytea[], $12::bytea[], $13::bytea[], $14::timestamptz[])) \
-                   INSERT INTO events (tenant_id, actor, request_id, at, kind, aggregate_id, version, location_id, payload) \
-                   SELECT tenant_id, actor, request_id, at, kind, aggregate_id, version, location_id, payload \
-                   FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::uuid[], \
-                     $7::bigint[], $8::uuid[], $9::bytea[]) WITH ORDINALITY \
-                     AS new (tenant_id, actor, request_id, at, kind, aggregate_id, version, location_id, payload, place) \
-                   ORDER BY place";
-        let (events, records) = (&self.events, &self.records);
-        let query = sqlx::query(sql)
-            .bind(self.tenants)
-            .bind(self.actors)
-            .bind(self.requests)
-            .bind(self.moments)
-            .bind(events.iter().map(|event| event.kind).collect::<Vec<_>>())
-            .bind(events.iter().map(|event| event.aggregate_id).collect::<Vec<_>>())
-            .bind(events.iter().map(|event| event.version).collect::<Vec<_>>())
-            .bind(events.iter().map(|event| event.location_id).collect::<Vec<_>>())
-            .bind(events.iter().map(|event| event.payload.as_slice()).collect::<Vec<_>>())
-            .bind(records.iter().map(|(row, _)| row.tenant).collect::<Vec<_>>())
-            .bind(
-                records
-                    .iter()
-                    .map(|(row, _)| row.key_digest.as_slice())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                records
-                    .iter()
-                    .map(|(row, _)| row.request_digest.as_slice())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(records.iter().map(|(row, _)| row.answer.as_slice()).collect::<Vec<_>>())
-            .bind(records.iter().map(|(_, at)| *at).collect::<Vec<_>>());
-        let outcome = match conn.engine() {
-            Ok(Engine::Postgres(connection)) => bounded(query.execute(connection)).await.map(drop),
-            Ok(Engine::Sqlite(_)) => Err(DbError::Unavailable(sqlx::Error::PoolClosed)),
-            Err(error) => Err(error),
-        };
-        conn.settle(outcome)
+    /// Events in their order, and the record if there is one.
+    pub(crate) fn add(&mut self, cause: &Cause<'u>, events: &'u [NewEvent], record: Option<&'u idempotency::Row>) {
+        for event in events {
+            let place = i64::try_from(self.events.len()).unwrap_or(i64::MAX);
+            let row = [
+                Value::Long(place),
+                Value::Text(Cow::Borrowed(cause.actor)),
+                Value::Text(Cow::Borrowed(cause.request_id)),
+                Value::Moment(cause.at),
+                Value::Text(Cow::Borrowed(event.kind)),
+                Value::Uuid(event.aggregate_id),
+                Value::Long(event.version),
+                event.location_id.map_or(Value::Null, Value::Uuid),
+                Value::Bytes(Cow::Borrowed(&event.payload)),
+            ];
+            self.events.push((cause.tenant, row));
+        }
+        if let Some(record) = record {
+            self.remember(record, cause.at);
+        }
+    }
+
+    /// A record without a unit.
+    pub(crate) fn alone(record: &'u idempotency::Row, at: DateTime<Utc>) -> Self {
+        let mut left = Self::default();
+        left.remember(record, at);
+        left
+    }
+
+    fn remember(&mut self, record: &'u idempotency::Row, at: DateTime<Utc>) {
+        let row = [
+            Value::Bytes(Cow::Borrowed(&record.key_digest)),
+            Value::Bytes(Cow::Borrowed(&record.request_digest)),
+            Value::Bytes(Cow::Borrowed(&record.answer)),
+            Value::Moment(at),
+        ];
+        self.records.push((record.tenant, row));
+    }
+
+    /// The statements that write it.
+    pub(crate) fn parts(&self) -> Vec<Part<'_>> {
+        let events = self
+            .events
+            .iter()
+            .map(|(tenant, row)| (*tenant, row.as_slice()))
+            .collect();
+        let records = self
+            .records
+            .iter()
+            .map(|(tenant, row)| (*tenant, row.as_slice()))
+            .collect();
+        let parts = [
+            Part {
+                many: &EVENTS,
+                rows: events,
+            },
+            Part {
+                many: &RECORDS,
+                rows: records,
+            },
+        ];
+        parts.into_iter().filter(|part| !part.rows.is_empty()).collect()
+    }
+
+    /// Writes it. On PostgreSQL that is one round trip.
+    pub(crate) async fn write(&self, conn: &mut Conn) -> Result<(), DbError> {
+        let parts = self.parts();
+        if conn.is_postgres() && parts.len() > 1 {
+            return conn.run_as_one(&parts).await;
+        }
+        for Part { many, rows } in parts {
+            many.run(conn, &rows).await?;
+        }
+        Ok(())
     }
 }

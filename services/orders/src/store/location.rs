@@ -2,7 +2,8 @@
 
 use muster_kernel::Error;
 use muster_kernel::db::Conn;
-use muster_kernel::db::closing::{Check, Text, Value};
+use muster_kernel::db::closing::Check;
+use muster_kernel::db::many::{Kind, Many, Value};
 use muster_kernel::{exec, on};
 use uuid::Uuid;
 
@@ -38,11 +39,14 @@ pub async fn find(conn: &mut Conn, tenant: Uuid, id: Uuid) -> Result<Option<Loca
         .fetch_optional(c))?)
 }
 
-static UNCHANGED: Text = Text {
-    one: "SELECT id FROM locations WHERE tenant_id = $1 AND id = $2 AND version = $3 AND kitchen_revision = $4 FOR SHARE",
-    many: "SELECT found.id FROM UNNEST($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) \
-             AS seen (tenant_id, id, version, kitchen_revision) \
-           JOIN locations AS found USING (tenant_id, id, version, kitchen_revision) FOR SHARE OF found",
+static UNCHANGED: Many = Many {
+    columns: &[
+        ("id", Kind::Uuid),
+        ("version", Kind::Long),
+        ("kitchen_revision", Kind::Long),
+    ],
+    text: "SELECT found.id FROM new JOIN locations AS found USING (tenant_id, id, version, kitchen_revision)",
+    hold: " FOR SHARE OF found",
 };
 
 /// The location and its kitchen must be what they were, and stay so until the unit ends. For grouped units.
@@ -53,7 +57,7 @@ pub fn unchanged(seen: &Location) -> Check {
         Value::Long(seen.kitchen_revision),
     ];
     Check {
-        text: &UNCHANGED,
+        many: &UNCHANGED,
         values,
     }
 }

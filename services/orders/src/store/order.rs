@@ -2,7 +2,8 @@
 
 use muster_kernel::Error;
 use muster_kernel::db::Conn;
-use muster_kernel::db::closing::{Insert, Text, Value};
+use muster_kernel::db::closing::Insert;
+use muster_kernel::db::many::{Kind, Many, Value};
 use muster_kernel::{exec, on};
 use muster_proto::orders::v1::{Order, OrderStatus};
 use prost::Message;
@@ -28,15 +29,25 @@ pub async fn find(conn: &mut Conn, tenant: Uuid, order: Uuid) -> Result<Option<O
 }
 
 /// An order whose id is taken is passed over.
-static INSERT: Text = Text {
-    one: "INSERT INTO orders (tenant_id, id, location_id, number, business_date, status, on_board, placed_at, updated_at, \
-          bumped_at, version, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
-          ON CONFLICT (tenant_id, id) DO NOTHING",
-    many: "INSERT INTO orders (tenant_id, id, location_id, number, business_date, status, on_board, placed_at, \
+static INSERT: Many = Many {
+    columns: &[
+        ("id", Kind::Uuid),
+        ("location_id", Kind::Uuid),
+        ("number", Kind::Int),
+        ("business_date", Kind::Text),
+        ("status", Kind::Int),
+        ("on_board", Kind::Bool),
+        ("placed_at", Kind::Long),
+        ("updated_at", Kind::Long),
+        ("bumped_at", Kind::Long),
+        ("version", Kind::Long),
+        ("state", Kind::Bytes),
+    ],
+    text: "INSERT INTO orders (tenant_id, id, location_id, number, business_date, status, on_board, placed_at, \
            updated_at, bumped_at, version, state) \
-           SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::integer[], \
-             $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bytea[]) \
-           ON CONFLICT (tenant_id, id) DO NOTHING",
+           SELECT tenant_id, id, location_id, number, business_date, status, on_board, placed_at, updated_at, \
+           bumped_at, version, state FROM new WHERE TRUE ON CONFLICT (tenant_id, id) DO NOTHING",
+    hold: "",
 };
 
 /// The row of a new order. The answer is `ORDER_EXISTS` when there is one with its id.
@@ -48,17 +59,17 @@ pub fn new_row(order: &Order, on_board: bool) -> Result<Insert, Error> {
         Value::Uuid(id(&order.id)?),
         Value::Uuid(id(&order.location_id)?),
         Value::Int(order.number),
-        Value::Text(order.business_date.clone()),
+        Value::Text(order.business_date.clone().into()),
         Value::Int(order.status),
         Value::Bool(on_board),
         Value::Long(micros(order.placed_at.as_ref())),
         Value::Long(micros(order.updated_at.as_ref())),
         Value::Long(bumped_at(order)),
         Value::Long(order.version),
-        Value::Bytes(order.encode_to_vec()),
+        Value::Bytes(order.encode_to_vec().into()),
     ];
     Ok(Insert {
-        text: &INSERT,
+        many: &INSERT,
         values,
         taken: || OrdersError::OrderExists.into(),
     })

@@ -1,11 +1,10 @@
-//! What a new order must know of its location, read for several requests in one go. Only PostgreSQL has groups, and only
-//! they ask.
+//! What a new order must know of its location, read for several requests in one go.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use muster_kernel::Error;
-use muster_kernel::db::{Conn, Db, Engine, Reach, bounded};
+use muster_kernel::db::many::{Kind, Many, Value};
+use muster_kernel::db::{Conn, Db, Reach};
 use muster_kernel::gather::{Answers, Gather};
 use uuid::Uuid;
 
@@ -38,20 +37,24 @@ pub fn locations(db: Db) -> SeenLocations {
     })
 }
 
+/// One for each level of a location; one without a level where nothing is counted.
+static SEEN: Many = Many {
+    columns: &[("id", Kind::Uuid)],
+    text: "SELECT l.tenant_id, l.id, l.version, l.name, l.zone, l.currency, l.open, l.kitchen_revision, \
+           COALESCE(m.revision, 0) AS menu_revision, s.id AS level_id, s.state \
+           FROM new JOIN locations AS l USING (tenant_id, id) LEFT JOIN menu_revisions AS m USING (tenant_id) \
+           LEFT JOIN stock AS s ON s.tenant_id = l.tenant_id AND s.location_id = l.id",
+    hold: "",
+};
+
 #[derive(sqlx::FromRow)]
 struct Row {
     tenant_id: Uuid,
     #[sqlx(flatten)]
     location: Location,
     menu_revision: i64,
-}
-
-#[derive(sqlx::FromRow)]
-struct StockRow {
-    tenant_id: Uuid,
-    location_id: Uuid,
-    id: Uuid,
-    state: Vec<u8>,
+    level_id: Option<Uuid>,
+    state: Option<Vec<u8>>,
 }
 
 async fn read(db: &Db, keys: &[Key]) -> Answers<Key, Seen> {
@@ -59,55 +62,39 @@ async fn read(db: &Db, keys: &[Key]) -> Answers<Key, Seen> {
     let (tenant, _) = keys.first().copied().unwrap_or_default();
     let alike = keys.iter().all(|(other, _)| *other == tenant);
     let reach = if alike { Reach::Tenant(tenant) } else { Reach::System };
-    let mut conn = db.read(reach).await?;
+    let mut conn = db.glance(reach).await?;
     let seen = read_in(&mut conn, keys).await;
     conn.rollback().await;
     seen
 }
 
 async fn read_in(conn: &mut Conn, keys: &[Key]) -> Answers<Key, Seen> {
-    let (tenants, locations): (Vec<Uuid>, Vec<Uuid>) = keys.iter().copied().unzip();
-    let places = "SELECT l.tenant_id, l.id, l.version, l.name, l.zone, l.currency, l.open, l.kitchen_revision, \
-                  COALESCE(m.revision, 0) AS menu_revision \
-                  FROM UNNEST($1::uuid[], $2::uuid[]) AS asked (tenant_id, id) \
-                  JOIN locations AS l USING (tenant_id, id) LEFT JOIN menu_revisions AS m USING (tenant_id)";
-    let stock = "SELECT s.tenant_id, s.location_id, s.id, s.state \
-                 FROM UNNEST($1::uuid[], $2::uuid[]) AS asked (tenant_id, location_id) \
-                 JOIN stock AS s USING (tenant_id, location_id)";
-    let outcome = match conn.engine()? {
-        Engine::Sqlite(_) => return Err(Error::internal("only PostgreSQL reads for groups")),
-        Engine::Postgres(connection) => {
-            bounded(async {
-                let query = sqlx::query_as(places).bind(&tenants).bind(&locations);
-                let places: Vec<Row> = query.fetch_all(&mut *connection).await?;
-                let query = sqlx::query_as(stock).bind(&tenants).bind(&locations);
-                let stock: Vec<StockRow> = query.fetch_all(connection).await?;
-                Ok((places, stock))
-            })
-            .await
-        }
-    };
-    let (places, stock) = conn.settle(outcome)?;
+    let asked: Vec<_> = keys
+        .iter()
+        .map(|(tenant, location)| (*tenant, [Value::Uuid(*location)]))
+        .collect();
+    let asked: Vec<_> = asked
+        .iter()
+        .map(|(tenant, values)| (*tenant, values.as_slice()))
+        .collect();
     let mut levels: HashMap<Key, Vec<Kept>> = HashMap::new();
-    for row in stock {
-        let (id, level) = (row.id, decode(&row.state)?);
-        levels
-            .entry((row.tenant_id, row.location_id))
-            .or_default()
-            .push(Kept { id, level });
-    }
-    let seen = places.into_iter().map(|row| {
+    let mut places: HashMap<Key, (Location, i64)> = HashMap::new();
+    for row in SEEN.fetch::<Row>(conn, &asked).await? {
         let key = (row.tenant_id, row.location.id);
+        if let (Some(id), Some(state)) = (row.level_id, row.state) {
+            let level = decode(&state)?;
+            levels.entry(key).or_default().push(Kept { id, level });
+        }
+        places.insert(key, (row.location, row.menu_revision));
+    }
+    let seen = places.into_iter().map(|(key, (location, menu_revision))| {
         let levels = Arc::new(by_item(levels.remove(&key).unwrap_or_default()));
-        let (location, menu_revision) = (row.location, row.menu_revision);
-        (
-            key,
-            Seen {
-                location,
-                menu_revision,
-                levels,
-            },
-        )
+        let seen = Seen {
+            location,
+            menu_revision,
+            levels,
+        };
+        (key, seen)
     });
     Ok(seen.collect())
 }
