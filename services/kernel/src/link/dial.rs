@@ -2,28 +2,27 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
 use h2::{Ping, PingPong};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tonic::Status;
 
 use crate::turn::NextTurn;
 
 /// A connection must be there within.
 const CONNECT: Duration = Duration::from_secs(1);
-/// A connection on which nothing comes is asked whether it is alive after this long…
-const ASK_AFTER: Duration = Duration::from_millis(600);
-/// …and is given up without a sign for this long, with every call on it. Both together stay below two seconds.
+/// A connection is asked so often whether it is alive…
+const ASK_EVERY: Duration = Duration::from_millis(600);
+/// …and is given up where that is not answered for so long, with every call on it. Both together stay below two seconds.
+/// Whatever else comes is no sign of life: requests may be lost where answers still pass.
 const GIVE_UP_AFTER: Duration = Duration::from_millis(1_200);
+/// Whoever could not look in time finds an answer that has come meanwhile within.
+const LAST_LOOK: Duration = Duration::from_millis(100);
 
 /// What one call may have on its way to us: what a stream costs here that nobody reads (RELIABILITY R-19).
 const STREAM_WINDOW: u32 = 32 << 10;
@@ -76,11 +75,6 @@ impl Slot {
 async fn dial((host, port): &(String, u16)) -> io::Result<SendRequest<Bytes>> {
     let socket = TcpStream::connect((host.as_str(), *port)).await?;
     socket.set_nodelay(true)?;
-    let heard = Heard::now();
-    let socket = Hearing {
-        inner: socket,
-        heard: heard.clone(),
-    };
     let mut builder = h2::client::Builder::new();
     builder
         .enable_push(false)
@@ -88,15 +82,15 @@ async fn dial((host, port): &(String, u16)) -> io::Result<SendRequest<Bytes>> {
         .initial_connection_window_size(CONNECTION_WINDOW);
     let (calls, mut connection) = builder.handshake(socket).await.map_err(io::Error::other)?;
     let pings = connection.ping_pong();
-    tokio::spawn(keep(connection, pings, heard));
+    tokio::spawn(keep(connection, pings));
     Ok(calls)
 }
 
 /// Moves the connection's bytes until it ends, or gives no sign of life.
-async fn keep(connection: Connection<Hearing>, pings: Option<PingPong>, heard: Heard) {
+async fn keep(connection: Connection<TcpStream>, pings: Option<PingPong>) {
     let silence = async {
         match pings {
-            Some(pings) => until_silent(pings, &heard).await,
+            Some(pings) => until_silent(pings).await,
             None => std::future::pending().await,
         }
     };
@@ -110,86 +104,17 @@ async fn keep(connection: Connection<Hearing>, pings: Option<PingPong>, heard: H
     }
 }
 
-async fn until_silent(mut pings: PingPong, heard: &Heard) {
+async fn until_silent(mut pings: PingPong) {
     loop {
-        let last = heard.last();
-        sleep_until(last + ASK_AFTER).await;
-        if heard.last() > last {
-            continue;
-        }
+        sleep(ASK_EVERY).await;
         // Refused only where the last one is not answered yet, which will do as well.
         let _ = pings.send_ping(Ping::opaque());
-        let answered = timeout(GIVE_UP_AFTER, poll_fn(|context| pings.poll_pong(context))).await;
-        // Whatever came in the meantime is a sign of life, too.
-        if heard.last() <= last && !matches!(answered, Ok(Ok(_))) {
+        let mut answered = timeout(GIVE_UP_AFTER, poll_fn(|context| pings.poll_pong(context))).await;
+        if answered.is_err() {
+            answered = timeout(LAST_LOOK, poll_fn(|context| pings.poll_pong(context))).await;
+        }
+        if !matches!(answered, Ok(Ok(_))) {
             return;
         }
-    }
-}
-
-/// When bytes last came. Cheap to clone; all clones know the same.
-#[derive(Clone)]
-struct Heard {
-    born: Instant,
-    /// In milliseconds after that.
-    last: Arc<AtomicU64>,
-}
-
-impl Heard {
-    fn now() -> Self {
-        let (born, last) = (Instant::now(), Arc::default());
-        Self { born, last }
-    }
-
-    fn last(&self) -> Instant {
-        self.born + Duration::from_millis(self.last.load(Ordering::Relaxed))
-    }
-
-    fn note(&self) {
-        let now = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(now, Ordering::Relaxed);
-    }
-}
-
-/// Notes that bytes came.
-struct Hearing {
-    inner: TcpStream,
-    heard: Heard,
-}
-
-impl AsyncRead for Hearing {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        let outcome = Pin::new(&mut self.inner).poll_read(context, into);
-        if into.filled().len() > before {
-            self.heard.note();
-        }
-        outcome
-    }
-}
-
-impl AsyncWrite for Hearing {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(context, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }

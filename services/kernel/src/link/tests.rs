@@ -98,6 +98,34 @@ async fn who_says_nothing_is_given_up_within_two_seconds() {
     silent.abort();
 }
 
+/// A role that no longer reads, and goes on talking: requests are lost where answers still pass.
+#[tokio::test]
+async fn who_talks_and_does_not_listen_is_given_up_too() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (listener, address) = listener().await;
+    let link = Link::new(&address).unwrap();
+    let deaf = tokio::spawn(async move {
+        let mut kept = Vec::new();
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            kept.push(tokio::spawn(async move {
+                let mut preface = [0; 24];
+                socket.read_exact(&mut preface).await.unwrap();
+                // SETTINGS without any, and then nothing but window updates.
+                socket.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+                while socket.write_all(&[0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1]).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }));
+        }
+    });
+    let started = tokio::time::Instant::now();
+    let lost = tokio::time::timeout(Duration::from_secs(20), call(&link, vec![1])).await;
+    assert!(lost.unwrap().is_err());
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    deaf.abort();
+}
+
 #[test]
 fn only_plain_addresses_are_taken() {
     for bad in ["https://orders:7002", "orders", "http://", ""] {
