@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use muster_kernel::Error;
 use muster_kernel::config::Gateway as Settings;
+use muster_proto::Rule;
 use uuid::Uuid;
 
 type Running = Arc<Mutex<HashMap<(Uuid, bool), usize>>>;
@@ -38,20 +39,27 @@ impl AtOnce {
         }
     }
 
-    /// A request of this tenant begins: a stream, or a call. Each is counted apart.
+    /// A request of this tenant begins: a stream, or a call. Each is counted apart. The last quarter of the calls is for
+    /// changes alone, and lists have half: orders go on coming in while somebody scrolls (RELIABILITY R-18).
     ///
     /// # Errors
     /// `TOO_MANY_AT_ONCE`.
-    pub fn begin(&self, tenant: Uuid, streaming: bool) -> Result<Turn, Error> {
+    pub fn begin(&self, tenant: Uuid, rule: &Rule) -> Result<Turn, Error> {
         let busy = || {
             metrics::counter!("muster_gateway_limited_total", "by" => "at_once").increment(1);
             let message = "too many requests of your business at once; slow down";
             Error::exhausted("TOO_MANY_AT_ONCE", message, Duration::from_millis(200))
         };
-        let key = (tenant, streaming);
+        let key = (tenant, rule.streaming);
+        let most = match (rule.streaming, rule.mutating, rule.paged) {
+            (true, ..) => self.streams,
+            (_, true, _) => self.calls,
+            (_, _, false) => self.calls - self.calls / 4,
+            (_, _, true) => self.calls.div_ceil(2),
+        };
         let mut running = self.running.lock().map_err(|_| busy())?;
         let count = running.entry(key).or_insert(0);
-        if *count >= if streaming { self.streams } else { self.calls } {
+        if *count >= most {
             return Err(busy());
         }
         *count += 1;
@@ -83,6 +91,10 @@ mod tests {
 
     use super::*;
 
+    fn rule(method: &str) -> &'static Rule {
+        muster_proto::rule(&format!("/muster.orders.v1.{method}")).unwrap()
+    }
+
     #[test]
     fn turns_are_bounded_by_tenant_and_given_back() {
         let mut settings = Config::load(None).unwrap().gateway;
@@ -92,17 +104,21 @@ mod tests {
         );
         (settings.tenant_calls_at_once, settings.tenant_streams_at_once) = (7, 2);
         let (at_once, here, there) = (AtOnce::new(&settings), Uuid::from_u128(1), Uuid::from_u128(2));
-        let mut turns: Vec<Turn> = (0..7).map(|_| at_once.begin(here, false).unwrap()).collect();
-        assert_eq!(at_once.begin(here, false).err().unwrap().reason, "TOO_MANY_AT_ONCE");
-        let _others = (at_once.begin(there, false).unwrap(), at_once.begin(here, true).unwrap());
-        let stream = at_once.begin(here, true).unwrap();
+        let (place, watch) = (rule("OrderService/PlaceOrder"), rule("KitchenService/WatchKitchen"));
+        let mut turns: Vec<Turn> = (0..7).map(|_| at_once.begin(here, place).unwrap()).collect();
+        assert_eq!(at_once.begin(here, place).err().unwrap().reason, "TOO_MANY_AT_ONCE");
+        let _others = (
+            at_once.begin(there, place).unwrap(),
+            at_once.begin(here, watch).unwrap(),
+        );
+        let stream = at_once.begin(here, watch).unwrap();
         assert!(
-            at_once.begin(here, true).is_err(),
+            at_once.begin(here, watch).is_err(),
             "calls and streams are counted apart"
         );
         drop(stream);
         turns.pop();
-        turns.push(at_once.begin(here, false).unwrap());
+        turns.push(at_once.begin(here, place).unwrap());
         turns.clear();
         assert_eq!(
             at_once.running.lock().unwrap().len(),

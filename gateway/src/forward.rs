@@ -11,8 +11,8 @@ use muster_kernel::clock::World;
 use muster_kernel::config::Config;
 use muster_kernel::door::REQUEST_ID;
 use muster_kernel::edge::{
-    Measured, TIMEOUT_HEADER, deadline_of, ends_by, format_timeout, holding, honest, is_grpc, is_traced, normalise,
-    refuse, request_id, span_for,
+    Measured, TIMEOUT_HEADER, deadline_of, format_timeout, is_grpc, is_traced, normalise, refuse, request_id, see_out,
+    span_for,
 };
 use muster_kernel::identity::{CLIENT_HEADER, Caller, Lock};
 use muster_kernel::transport::Peers;
@@ -90,9 +90,9 @@ impl Forward {
                 turn,
                 address,
             }) => {
-                let response = self.pass_on(request, id, deadline, address).await;
+                let response = self.pass_on(request, id, deadline, address, turn).await;
                 measured.answered(&response);
-                holding(response, turn)
+                response
             }
             Err(error) => error.to_status().into_http(),
         }
@@ -113,7 +113,7 @@ impl Forward {
         let deadline = deadline_of(request.headers(), rule)?;
         let turn = caller
             .tenant_id
-            .map(|tenant| self.at_once.begin(tenant, rule.streaming))
+            .map(|tenant| self.at_once.begin(tenant, rule))
             .transpose()?;
         let measured = Measured::start("gateway", rule.method, &self.world);
         Ok(Admitted {
@@ -130,6 +130,7 @@ impl Forward {
         id: &str,
         deadline: Duration,
         address: IpAddr,
+        turn: Option<Turn>,
     ) -> Response<Body> {
         let unreachable = || Error::unavailable("UNAVAILABLE", "this part of Muster does not answer; try again");
         let Some(upstream) = upstream(&self.peers, request.uri().path()) else {
@@ -143,7 +144,7 @@ impl Forward {
         let due = tokio::time::Instant::now() + deadline;
         let end = due + GRACE;
         match tokio::time::timeout_at(end, upstream.oneshot(request)).await {
-            Ok(Ok(response)) => ends_by(honest(normalise(response)), end),
+            Ok(Ok(response)) => see_out(normalise(response), end, turn),
             // The channel goes by `grpc-timeout` too, and says no more than that something failed.
             Ok(Err(_)) if tokio::time::Instant::now() >= due => Error::deadline().to_status().into_http(),
             Ok(Err(cause)) => {

@@ -100,8 +100,10 @@ impl Gateway {
         let mut response = match kind {
             Kind::Preflight => cors.preflight(&request),
             Kind::Grpc => self.call(request).await,
+            // In a box of its own: what a future may become is moved with every request, also with those that do not.
             Kind::GrpcWeb => {
-                let Ok(response) = GrpcWebLayer::new().layer(Calls(self.clone())).oneshot(request).await;
+                let translated = GrpcWebLayer::new().layer(Calls(self.clone())).oneshot(request);
+                let Ok(response) = Box::pin(translated).await;
                 response
             }
             Kind::Page => own.page(&request).unwrap_or_else(|| clients.page(&request)),
@@ -117,7 +119,7 @@ impl Gateway {
         match own::is_own(request.uri().path()) {
             // Health and reflection are bounded by address as everything else is (G-12).
             true => match forward.count(&request) {
-                Ok(()) => own.clone().call(request).await,
+                Ok(()) => Box::pin(own.clone().call(request)).await,
                 Err(error) => error.to_status().into_http(),
             },
             false => forward.call(request).await,

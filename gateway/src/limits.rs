@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::quota::Quota;
 use crate::shared_limits::SharedLimits;
+use crate::tally::{Counted, Who};
 
 /// Idle callers are forgotten this often.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -79,11 +80,14 @@ impl Limits {
 
     fn check<K>(&self, quota: &Quota<K>, key: &K, kind: &'static str) -> Result<(), Error>
     where
-        K: std::hash::Hash + Eq + Clone + ToString,
+        K: std::hash::Hash + Eq + Copy + Into<Who>,
     {
         let local = quota.take(key);
         let outcome = match (&local, &self.0.shared) {
-            (Ok(()), Some(shared)) => shared.check(kind, &key.to_string()),
+            (Ok(()), Some(shared)) => {
+                let who = (*key).into();
+                shared.check(Counted { kind, who })
+            }
             _ => local,
         };
         outcome.map_err(|wait| {

@@ -11,7 +11,7 @@ use muster_kernel::clock::World;
 use muster_kernel::config::Gateway as Settings;
 use muster_kernel::redis::Redis;
 
-use crate::tally::{Tally, WINDOW};
+use crate::tally::{Counted, Tally, WINDOW};
 
 const EXCHANGE: Duration = Duration::from_millis(200);
 /// More different callers than this are not exchanged between two exchanges; each gateway alone still counts them.
@@ -56,12 +56,9 @@ impl SharedLimits {
     }
 
     /// Counts one request; the error is how long to wait.
-    pub(crate) fn check(&self, kind: &'static str, key: &str) -> Result<(), Duration> {
+    pub(crate) fn check(&self, caller: Counted) -> Result<(), Duration> {
         let now = self.0.world.now().timestamp_millis();
-        self.0
-            .tally
-            .lock()
-            .map_or(Ok(()), |mut tally| tally.check(kind, key, now))
+        self.0.tally.lock().map_or(Ok(()), |mut tally| tally.check(caller, now))
     }
 }
 
@@ -79,8 +76,8 @@ impl Inner {
                       return totals";
         let mut command = redis::cmd("EVAL");
         command.arg(script).arg(counted.len());
-        for (key, _) in &counted {
-            command.arg(format!("muster:limit:{key}:{window}"));
+        for (caller, _) in &counted {
+            command.arg(format!("muster:limit:{caller}:{window}"));
         }
         command.arg(WINDOW * 2);
         for (_, count) in &counted {
@@ -90,6 +87,6 @@ impl Inner {
             return;
         };
         let Ok(mut tally) = self.tally.lock() else { return };
-        tally.learn(counted.into_iter().map(|(key, _)| key).zip(totals), now);
+        tally.learn(counted.into_iter().map(|(caller, _)| caller).zip(totals), now);
     }
 }

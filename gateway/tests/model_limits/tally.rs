@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use muster_gateway::tally::{Tally, WINDOW};
+use muster_gateway::tally::{Counted, Tally, WINDOW, Who};
 use muster_kernel::testing::model::{Bench, Model, ReferenceStateMachine, compare, finds, holds};
 use proptest::prelude::*;
+use uuid::Uuid;
 
 /// A window allows so many.
 const ALLOWED: i64 = 6;
@@ -139,20 +140,25 @@ enum Plant {
     Unbounded,
 }
 
+fn tenant(number: u8) -> Counted {
+    let who = Who::Id(Uuid::from_u128(number.into()));
+    Counted { kind: "tenant", who }
+}
+
 fn run(plant: Option<Plant>, state: &Together, steps: &[Step]) -> Result<(), String> {
     let is = |one| plant == Some(one);
     let allowed = ALLOWED + i64::from(is(Plant::OneMore));
     let most = if is(Plant::Unbounded) { MOST + 1 } else { MOST };
     let tally = || Tally::new(HashMap::from([("tenant", allowed)]), most);
     let mut gateways = [tally(), tally()];
-    let mut redis: HashMap<(usize, String, i64), i64> = HashMap::new();
+    let mut redis: HashMap<(usize, Counted, i64), i64> = HashMap::new();
     let mut state = state.clone();
     for step in steps {
         let now = state.now;
         let seen: Seen = match *step {
             Step::Ask(number, caller) => {
                 let name = if is(Plant::MixedUp) { 0 } else { caller };
-                let outcome = gateways[number].check("tenant", &name.to_string(), now);
+                let outcome = gateways[number].check(tenant(name), now);
                 let wait = outcome.map_err(|wait| i64::try_from(wait.as_millis()).unwrap());
                 (wait, gateways[number].remembered().0)
             }
@@ -161,7 +167,7 @@ fn run(plant: Option<Plant>, state: &Together, steps: &[Step]) -> Result<(), Str
                 let shared = if is(Plant::Deaf) { number } else { 0 };
                 let mut sums = Vec::new();
                 for (key, count) in counted.into_iter().filter(|_| !lost) {
-                    let sum = redis.entry((shared, key.clone(), Tally::window(now))).or_default();
+                    let sum = redis.entry((shared, key, Tally::window(now))).or_default();
                     *sum += if is(Plant::SentTwice) { count * 2 } else { count };
                     sums.push((key, *sum));
                 }
@@ -200,8 +206,8 @@ fn planted_bugs_of_shared_counts_are_found() {
 fn nobody_waits_for_a_clock_that_was_set_back() {
     let mut tally = Tally::new(HashMap::from([("tenant", 0)]), MOST);
     let now = 1_790_000_001_000;
-    tally.check("tenant", "a", now).unwrap();
-    tally.learn([("tenant:a".to_owned(), 1)], now);
-    assert_eq!(tally.check("tenant", "a", now).unwrap_err().as_secs(), 9);
-    tally.check("tenant", "a", now - 3_600_000).unwrap();
+    tally.check(tenant(1), now).unwrap();
+    tally.learn([(tenant(1), 1)], now);
+    assert_eq!(tally.check(tenant(1), now).unwrap_err().as_secs(), 9);
+    tally.check(tenant(1), now - 3_600_000).unwrap();
 }

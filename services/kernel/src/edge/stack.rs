@@ -13,8 +13,8 @@ use tonic::service::Routes;
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
-use super::body::{bounded, ends_by};
-use super::honest::{honest, single};
+use super::answer::see_out;
+use super::question::single;
 use super::{Measured, Shed, deadline_of, is_grpc, normalise, refuse, request_id, span_for};
 use crate::clock::World;
 use crate::door::{REQUEST_ID, Visit};
@@ -81,9 +81,9 @@ impl ServiceStack {
                 });
                 request.extensions_mut().insert(caller);
                 let end = tokio::time::Instant::now() + deadline;
-                let handled = AssertUnwindSafe(self.routes.oneshot(single(bounded(request)))).catch_unwind();
+                let handled = AssertUnwindSafe(self.routes.oneshot(single(request))).catch_unwind();
                 match tokio::time::timeout_at(end, handled).await {
-                    Ok(Ok(Ok(response))) => ends_by(honest(normalise(response)), end),
+                    Ok(Ok(Ok(response))) => see_out(normalise(response), end, ()),
                     Ok(Ok(Err(never))) => match never {},
                     Ok(Err(_)) => tonic::Status::from(Error::internal("the handler panicked")).into_http(),
                     Err(_) => Error::deadline().to_status().into_http(),
