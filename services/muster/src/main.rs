@@ -50,7 +50,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         };
         let telemetry = Arc::new(Telemetry::start(&config, &process)?);
         let outcome = match command {
-            Command::Dev(args) => dev::run(config, args, Arc::clone(&telemetry))
+            Command::Dev(args) => Box::pin(dev::run(config, args, Arc::clone(&telemetry)))
                 .await
                 .map(|()| ExitCode::SUCCESS),
             Command::Serve { roles } => serve::run(config, &roles.0, Arc::clone(&telemetry))
