@@ -87,7 +87,11 @@ impl ReferenceStateMachine for Tallies {
             }
             Step::Exchange(number, lost) => {
                 let fresh = std::mem::take(&mut state.gateways[number].fresh);
-                let window = state.now / (WINDOW * 1000);
+                let (now, window) = (state.now, state.now / (WINDOW * 1000));
+                if !lost {
+                    // Whose window is over is forgotten then, also where the clock is set back later.
+                    state.gateways[number].over.retain(|_, until| *until > now);
+                }
                 for (caller, count) in fresh.into_iter().filter(|_| !lost) {
                     let sum = state.sums.entry((caller, window)).or_default();
                     *sum += count;
