@@ -187,6 +187,8 @@ fn g_05_the_bomb_is_one() {
     assert!((4 << 20..5 << 20).contains(&whole.len()), "{}", whole.len());
 }
 
+type Header<'v> = (&'static str, &'v str);
+
 /// 4 MiB that would become 4 GiB, and 1 MiB that would become 1 GiB, thirty-two times at once, in every form that somebody
 /// might inflate: refused, and no process kept more than it may.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -196,7 +198,7 @@ async fn g_05_a_bomb_is_refused_and_not_kept() {
     let (large, fits) = (bomb(4096), bomb(1000));
     let frame = |flag: u8, bytes: &[u8]| Bytes::from([&[flag][..], &message(bytes)[1..]].concat());
     let web = ("content-type", "application/grpc-web+proto");
-    let cases: Vec<(&str, Vec<(&'static str, &str)>, Bytes)> = vec![
+    let cases: Vec<(&str, Vec<Header<'_>>, Bytes)> = vec![
         ("4 MiB in gzip", vec![("grpc-encoding", "gzip")], frame(1, &large)),
         ("1 MiB in gzip", vec![("grpc-encoding", "gzip")], frame(1, &fits)),
         ("1 MiB in gzip, without a word", vec![], frame(1, &fits)),
