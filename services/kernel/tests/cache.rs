@@ -67,7 +67,13 @@ async fn a_load_that_a_drop_overtook_is_not_kept() {
         hub.drop_tag("tag").await;
         money(1)
     };
-    assert_eq!(cache.get_or_load("key", "tag", load).await.unwrap().minor_units, 1);
+    assert_eq!(
+        Box::pin(cache.get_or_load("key", "tag", load))
+            .await
+            .unwrap()
+            .minor_units,
+        1
+    );
     assert_eq!(get(&cache, "key", "tag", 2).await, 2);
 }
 

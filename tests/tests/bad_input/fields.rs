@@ -106,12 +106,12 @@ fn judge(outcome: &Outcome) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b_01_no_input_crashes_an_installation_in_one_process() {
-    judge(&every_method(Shape::AllInOne).await);
+    judge(&Box::pin(every_method(Shape::AllInOne)).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b_01_no_input_crashes_a_gateway_or_a_service() {
-    judge(&every_method(Shape::Split).await);
+    judge(&Box::pin(every_method(Shape::Split)).await);
 }
 
 /// The cases are as they say: what is made of a good request is good but for the one thing.
