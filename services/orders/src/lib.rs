@@ -23,7 +23,7 @@ pub use store::STEPS;
 use crate::hub::Hub;
 use crate::rpc::{Api, Kitchen};
 use crate::store::numbers::Numbers;
-use crate::store::seen;
+use crate::store::seen::SeenLocations;
 use crate::store::shop::Shelf;
 
 /// The service: its routes and its background tasks.
@@ -32,7 +32,7 @@ pub fn create(deps: Deps) -> Service {
     let (db, world, bell) = (deps.db.clone(), deps.world.clone(), deps.bell.clone());
     let hub = Arc::new(Hub::new(db, world, bell, shelf.rows().clone()));
     let api = Api {
-        seen: seen::locations(deps.db.clone()),
+        seen: SeenLocations::new(deps.db.clone()),
         numbers: Numbers::default(),
         door: deps.door.clone(),
         pages: deps.pages.clone(),

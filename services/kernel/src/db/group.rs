@@ -6,6 +6,8 @@
 //! spoil its own work. Units that wait while others are written form the next group; one that comes alone is written at
 //! once.
 
+use std::collections::HashSet;
+
 use super::closing::{Closing, overtaken};
 use super::many::{Many, Part, Row};
 use super::{DbEngine, DbError, Reach};
@@ -145,11 +147,14 @@ async fn write(db: &DbEngine, group: &[Closing]) -> Result<(), Fault> {
     }
 }
 
+/// What several units want to be so is looked at once.
 fn checks(group: &[Closing]) -> Vec<Part<'_>> {
-    by_statement(group.iter().flat_map(|unit| {
+    let all = group.iter().flat_map(|unit| {
         let checks = unit.checks.iter();
         checks.map(|check| (check.many, (unit.tenant, check.values.as_slice())))
-    }))
+    });
+    let mut known = HashSet::new();
+    by_statement(all.filter(|(many, row)| known.insert((std::ptr::from_ref(*many), *row))))
 }
 
 fn inserts(group: &[Closing]) -> Vec<Part<'_>> {

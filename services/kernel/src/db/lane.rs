@@ -15,6 +15,10 @@ use tokio::time::{Instant, timeout};
 use super::suspicion::Suspicion;
 use super::{DbError, Reach, bounded};
 
+/// Whose rows may be seen. The few statements that run here have arrays for values: a plan for one is one for all, and to
+/// plan one anew takes longer than to run it.
+const SEE: &str =
+    "SELECT set_config('app.tenant', $1, false), set_config('plan_cache_mode', 'force_generic_plan', false)";
 /// So many connections at most: two who write and two who ask at a time.
 const MOST: u32 = 4;
 /// Nobody waits longer for one.
@@ -77,7 +81,7 @@ impl Lanes {
             None => self.dial().await?,
         };
         if line.reach != Some(reach) {
-            let set = sqlx::query("SELECT set_config('app.tenant', $1, false)").bind(reach.name());
+            let set = sqlx::query(SEE).bind(reach.name());
             bounded(set.execute(&mut line.conn))
                 .await
                 .inspect_err(|error| self.note(error))?;

@@ -50,7 +50,7 @@ pub enum Kind {
 }
 
 /// A value of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value<'v> {
     /// Nothing.
     Null,

@@ -16,6 +16,6 @@ pub async fn handle(api: &Api, unit: &mut UnitOfWork, request: &AddItemsRequest)
     let new = order.items.get(before..).unwrap_or_default();
     let field = |index| format!("items[{index}].menu_item_id");
     let levels = stock::levels(unit, open.location.id).await?;
-    stock::take_lines(unit, &levels, &order.id, new, field).await?;
+    stock::take_lines(unit, (open.location.id, &levels), &order.id, new, field).await?;
     Ok(AddItemsResponse { order: Some(order) })
 }

@@ -20,7 +20,7 @@ pub async fn handle(
     let field = |_| "item.quantity".to_owned();
     if let Some(added) = change.added {
         let levels = stock::levels(unit, open.location.id).await?;
-        stock::take_lines(unit, &levels, &order.id, &[added], field).await?;
+        stock::take_lines(unit, (open.location.id, &levels), &order.id, &[added], field).await?;
     }
     if change.returned > 0 {
         let returned = [(wanted.menu_item_id.clone(), change.returned)];

@@ -37,7 +37,7 @@ pub use watch_kitchen::Kitchen;
 use crate::error::OrdersError;
 use crate::hub::Hub;
 use crate::store::numbers::Numbers;
-use crate::store::seen::SeenLocations;
+use crate::store::seen::{Key, SeenLocations};
 use crate::store::shop::{Open, Shelf};
 use crate::store::stock::Levels;
 use crate::store::{id, location};
@@ -51,7 +51,7 @@ pub struct Api {
     pub pages: Pages,
     /// Menus and kitchens.
     pub shelf: Shelf,
-    /// Locations and stock, for units that share a transaction.
+    /// Locations, their menu's revision and stock, for units that share a transaction.
     pub seen: SeenLocations,
     /// The short numbers of new orders.
     pub numbers: Numbers,
@@ -76,22 +76,57 @@ impl Api {
         open.ok_or_else(missing_location)
     }
 
-    /// The same and the stock, for an order that shares its transaction with others: what it read must still be so at
+    /// The same and the stock, for an order that shares its transaction with others: what it goes by must still be so at
     /// its end. Other units hold it.
-    async fn look_round(&self, unit: &mut UnitOfWork, location_id: &str) -> Result<(Open, Levels), Error> {
+    async fn look_round(&self, unit: &mut UnitOfWork, location_id: &str) -> Result<Round, Error> {
         let (tenant, location) = (unit.tenant()?, id(location_id)?);
         unit.caller().reach_location(location, missing_location)?;
         if unit.is_grouped()
-            && let Some(seen) = self.seen.ask((tenant, location)).await?
-            && let Some(open) = self.shelf.at_hand(tenant, &seen.location, seen.menu_revision)
+            && let Some(round) = self.glance(unit, (tenant, location)).await?
         {
-            unit.require(location::unchanged(&seen.location));
-            return Ok((open, seen.levels.as_ref().clone()));
+            return Ok(round);
         }
         let open = self.hold(unit, location_id).await?;
         let levels = stock::levels(unit, location).await?;
-        Ok((open, levels))
+        Ok(Round {
+            open,
+            levels: Arc::new(levels),
+            remembered: false,
+        })
     }
+
+    /// What is remembered or asked for together with others. None where it is not all at hand.
+    async fn glance(&self, unit: &mut UnitOfWork, key: Key) -> Result<Option<Round>, Error> {
+        let known = self.seen.remember(&key);
+        let remembered = known.is_some();
+        let seen = match known {
+            Some(seen) => seen,
+            None => match self.seen.ask(key).await? {
+                Some(seen) => seen,
+                None => return Ok(None),
+            },
+        };
+        let Some(open) = self.shelf.at_hand(key.0, &seen.location, seen.menu_revision) else {
+            self.seen.forget(&key);
+            return Ok(None);
+        };
+        unit.require(location::unchanged(&seen.location, seen.menu_revision));
+        let memory = self.seen.clone();
+        unit.when_undone(move || memory.forget(&key));
+        Ok(Some(Round {
+            open,
+            levels: Arc::clone(&seen.levels),
+            remembered,
+        }))
+    }
+}
+
+/// What a new order goes by.
+struct Round {
+    open: Open,
+    levels: Arc<Levels>,
+    /// It is from an earlier order, and may be old.
+    remembered: bool,
 }
 
 /// A location that is missing, or that the caller does not work at: the same answer.

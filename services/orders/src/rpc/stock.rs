@@ -12,13 +12,14 @@ use crate::domain::stock::{give_back, take};
 use crate::events::of_stock;
 use crate::store::stock::{self, Kept, Levels};
 
-/// Takes the lines out of stock, of which so much was left. `field` names the field of the request that a line comes from.
+/// Takes the lines out of stock, of which so much was left. In a grouped unit, what is not counted must still be so at
+/// its end. `field` names the field of the request that a line comes from.
 ///
 /// # Errors
 /// `ITEM_OUT_OF_STOCK` with that field.
 pub async fn take_lines(
     unit: &mut UnitOfWork,
-    levels: &Levels,
+    (location, levels): (Uuid, &Levels),
     order_id: &str,
     lines: &[OrderItem],
     field: impl Fn(usize) -> String,
@@ -30,8 +31,10 @@ pub async fn take_lines(
     let at = to_proto(unit.now());
     for (item, (quantity, index, name)) in wanted {
         let kept = levels.get(item);
-        if let Some(level) = take(kept.map(|kept| &kept.level), quantity, name, &field(index), at)? {
-            write(unit, kept, level, StockCause::Ordered, order_id).await?;
+        match take(kept.map(|kept| &kept.level), quantity, name, &field(index), at)? {
+            Some(level) => write(unit, kept, level, StockCause::Ordered, order_id).await?,
+            None if unit.is_grouped() => unit.require(stock::unchanged(location, item, kept)?),
+            None => {}
         }
     }
     Ok(())

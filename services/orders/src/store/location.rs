@@ -44,17 +44,22 @@ static UNCHANGED: Many = Many {
         ("id", Kind::Uuid),
         ("version", Kind::Long),
         ("kitchen_revision", Kind::Long),
+        ("menu_revision", Kind::Long),
     ],
-    text: "SELECT found.id FROM new JOIN locations AS found USING (tenant_id, id, version, kitchen_revision)",
+    text: "SELECT found.id FROM new JOIN locations AS found USING (tenant_id, id, version, kitchen_revision) \
+           LEFT JOIN menu_revisions AS menu ON menu.tenant_id = new.tenant_id \
+           WHERE COALESCE(menu.revision, 0) = new.menu_revision",
     hold: " FOR SHARE OF found",
 };
 
-/// The location and its kitchen must be what they were, and stay so until the unit ends. For grouped units.
-pub fn unchanged(seen: &Location) -> Check {
+/// The location, its kitchen and its menu must be what they were; location and kitchen stay so until the unit ends. For
+/// grouped units.
+pub fn unchanged(seen: &Location, menu_revision: i64) -> Check {
     let values = vec![
         Value::Uuid(seen.id),
         Value::Long(seen.version),
         Value::Long(seen.kitchen_revision),
+        Value::Long(menu_revision),
     ];
     Check {
         many: &UNCHANGED,

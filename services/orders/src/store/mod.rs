@@ -45,6 +45,6 @@ fn decode_all<M: Message + Default>(rows: &[(Vec<u8>,)]) -> Result<Vec<M>, Error
 }
 
 /// Somebody changed the row since it was read: the door runs the handler again.
-fn overtaken() -> Error {
+pub(crate) fn overtaken() -> Error {
     Error::aborted("CONFLICT", "nothing was changed; try again")
 }

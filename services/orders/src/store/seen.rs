@@ -1,8 +1,15 @@
-//! What a new order must know of its location, read for several requests in one go.
+//! What a new order must know of its location: read for several requests in one go, and remembered.
+//!
+//! What is remembered may be old, since another process may have changed it. So it decides nothing alone: whoever goes by
+//! it leaves checks that it is still so, which the statement that writes makes; and nobody is refused by it. Where it does
+//! not hold any more it is forgotten.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use moka::sync::Cache;
+use muster_kernel::Error;
 use muster_kernel::db::many::{Kind, Many, Value};
 use muster_kernel::db::{Conn, Db, Reach};
 use muster_kernel::gather::{Answers, Gather};
@@ -15,11 +22,20 @@ use super::stock::{Kept, Levels, by_item};
 /// A location and its tenant.
 pub type Key = (Uuid, Uuid);
 
-/// What is known of locations at this moment.
-pub type SeenLocations = Gather<Key, Seen>;
+/// So many locations are remembered.
+const MOST: u64 = 10_000;
+/// A location that nobody orders at is forgotten after this time.
+const LIFE: Duration = Duration::from_secs(300);
+
+/// What is known of locations. Cheap to clone.
+#[derive(Clone)]
+pub struct SeenLocations {
+    asked: Gather<Key, Arc<Seen>>,
+    remembered: Cache<Key, Arc<Seen>>,
+}
 
 /// A location as it was read.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Seen {
     /// The location.
     pub location: Location,
@@ -29,12 +45,39 @@ pub struct Seen {
     pub levels: Arc<Levels>,
 }
 
-/// Asks this database.
-pub fn locations(db: Db) -> SeenLocations {
-    Gather::new(move |keys| {
-        let db = db.clone();
-        Box::pin(async move { read(&db, &keys).await })
-    })
+impl SeenLocations {
+    /// Nothing is remembered yet of the locations in this database.
+    pub fn new(db: Db) -> Self {
+        Self {
+            asked: Gather::new(move |keys| {
+                let db = db.clone();
+                Box::pin(async move { read(&db, &keys).await })
+            }),
+            remembered: Cache::builder().max_capacity(MOST).time_to_idle(LIFE).build(),
+        }
+    }
+
+    /// A location as it was at some time.
+    pub fn remember(&self, key: &Key) -> Option<Arc<Seen>> {
+        self.remembered.get(key)
+    }
+
+    /// A location as it is at some moment after the call.
+    ///
+    /// # Errors
+    /// If the database is out of reach, or too many wait.
+    pub async fn ask(&self, key: Key) -> Result<Option<Arc<Seen>>, Error> {
+        let seen = self.asked.ask(key).await?;
+        if let Some(seen) = &seen {
+            self.remembered.insert(key, Arc::clone(seen));
+        }
+        Ok(seen)
+    }
+
+    /// What is remembered does not hold any more.
+    pub fn forget(&self, key: &Key) {
+        self.remembered.invalidate(key);
+    }
 }
 
 /// One for each level of a location; one without a level where nothing is counted.
@@ -57,7 +100,7 @@ struct Row {
     state: Option<Vec<u8>>,
 }
 
-async fn read(db: &Db, keys: &[Key]) -> Answers<Key, Seen> {
+async fn read(db: &Db, keys: &[Key]) -> Answers<Key, Arc<Seen>> {
     // The database guards the tenant of questions that have one; rows of several are told apart by theirs.
     let (tenant, _) = keys.first().copied().unwrap_or_default();
     let alike = keys.iter().all(|(other, _)| *other == tenant);
@@ -68,7 +111,7 @@ async fn read(db: &Db, keys: &[Key]) -> Answers<Key, Seen> {
     seen
 }
 
-async fn read_in(conn: &mut Conn, keys: &[Key]) -> Answers<Key, Seen> {
+async fn read_in(conn: &mut Conn, keys: &[Key]) -> Answers<Key, Arc<Seen>> {
     let asked: Vec<_> = keys
         .iter()
         .map(|(tenant, location)| (*tenant, [Value::Uuid(*location)]))
@@ -88,13 +131,12 @@ async fn read_in(conn: &mut Conn, keys: &[Key]) -> Answers<Key, Seen> {
         places.insert(key, (row.location, row.menu_revision));
     }
     let seen = places.into_iter().map(|(key, (location, menu_revision))| {
-        let levels = Arc::new(by_item(levels.remove(&key).unwrap_or_default()));
         let seen = Seen {
             location,
             menu_revision,
-            levels,
+            levels: Arc::new(by_item(levels.remove(&key).unwrap_or_default())),
         };
-        (key, seen)
+        (key, Arc::new(seen))
     });
     Ok(seen.collect())
 }

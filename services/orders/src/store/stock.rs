@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use muster_kernel::Error;
 use muster_kernel::db::Conn;
+use muster_kernel::db::closing::Check;
+use muster_kernel::db::many::{Kind, Many, Value};
 use muster_kernel::{exec, on};
 use muster_proto::orders::v1::StockLevel;
 use prost::Message;
@@ -44,6 +46,34 @@ pub async fn list(conn: &mut Conn, tenant: Uuid, location: Uuid) -> Result<Vec<K
             })
         })
         .collect()
+}
+
+static UNCHANGED: Many = Many {
+    columns: &[
+        ("location_id", Kind::Uuid),
+        ("menu_item_id", Kind::Uuid),
+        ("version", Kind::Long),
+    ],
+    text: "SELECT new.menu_item_id FROM new LEFT JOIN stock AS found ON found.tenant_id = new.tenant_id \
+           AND found.location_id = new.location_id AND found.menu_item_id = new.menu_item_id \
+           WHERE COALESCE(found.version, 0) = new.version",
+    hold: "",
+};
+
+/// What is left of an item must be what was read; none was. For grouped units.
+///
+/// # Errors
+/// If the item's id is not a UUID.
+pub fn unchanged(location: Uuid, item: &str, seen: Option<&Kept>) -> Result<Check, Error> {
+    let values = vec![
+        Value::Uuid(location),
+        Value::Uuid(id(item)?),
+        Value::Long(seen.map_or(0, |kept| kept.level.version)),
+    ];
+    Ok(Check {
+        many: &UNCHANGED,
+        values,
+    })
 }
 
 /// Writes a level over the version before it.

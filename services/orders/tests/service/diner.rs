@@ -8,7 +8,7 @@ use muster_orders::hub::Hub;
 use muster_orders::rpc::Api;
 use muster_orders::store::location::Location;
 use muster_orders::store::numbers::Numbers;
-use muster_orders::store::seen;
+use muster_orders::store::seen::SeenLocations;
 use muster_orders::store::shop::Shelf;
 use muster_orders::store::{self, location};
 use muster_proto::orders::v1::kitchen_service_server::KitchenService;
@@ -136,7 +136,7 @@ impl Diner {
         }
         Self {
             api: Api {
-                seen: seen::locations(deps.db.clone()),
+                seen: SeenLocations::new(deps.db.clone()),
                 numbers: Numbers::default(),
                 door,
                 pages,

@@ -9,6 +9,7 @@
 
 mod diner;
 mod kitchen;
+mod memory;
 mod menu;
 mod orders;
 mod stations;
