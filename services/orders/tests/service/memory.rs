@@ -5,7 +5,6 @@ use muster_kernel::both_engines;
 use muster_kernel::testing::Lab;
 use muster_orders::STEPS;
 use muster_orders::store::location::{self, Location};
-use muster_proto::orders::v1::order_service_server::OrderService;
 use muster_proto::orders::v1::station_service_server::StationService;
 use muster_proto::orders::v1::*;
 
