@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use muster_kernel::Error;
 use muster_kernel::config::Gateway as Settings;
-use muster_proto::Rule;
+use muster_proto::{Rule, Urgency};
 use uuid::Uuid;
 
 type Running = Arc<Mutex<HashMap<(Uuid, bool), usize>>>;
@@ -51,11 +51,11 @@ impl AtOnce {
             Error::exhausted("TOO_MANY_AT_ONCE", message, Duration::from_millis(200))
         };
         let key = (tenant, rule.streaming);
-        let most = match (rule.streaming, rule.mutating, rule.paged) {
-            (true, ..) => self.streams,
-            (_, true, _) => self.calls,
-            (_, _, false) => self.calls - self.calls / 4,
-            (_, _, true) => self.calls.div_ceil(2),
+        let most = match rule.urgency() {
+            _ if rule.streaming => self.streams,
+            Urgency::Change => self.calls,
+            Urgency::Read => self.calls - self.calls / 4,
+            Urgency::List => self.calls.div_ceil(2),
         };
         let mut running = self.running.lock().map_err(|_| busy())?;
         let count = running.entry(key).or_insert(0);

@@ -17,7 +17,7 @@ mod generated {
 }
 
 pub use generated::muster::*;
-pub use rules::{Mutation, RULES, Rule, permission_name, permissions_text, rule, scope_name};
+pub use rules::{Mutation, RULES, Rule, Urgency, permission_name, permissions_text, rule, scope_name};
 pub use validate::{Checker, Validate, Violation};
 
 /// Every descriptor of the contract with its options, as protox encoded it: for reflection, clients and tests.

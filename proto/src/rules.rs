@@ -27,6 +27,29 @@ pub struct Rule {
     pub paged: bool,
 }
 
+/// How much a call matters where not everything can be done, from the least on: an order goes on coming in while somebody
+/// scrolls through yesterday's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// A page of a list.
+    List,
+    /// Anything else that is read.
+    Read,
+    /// A change.
+    Change,
+}
+
+impl Rule {
+    /// How much a call of this method matters.
+    pub fn urgency(&self) -> Urgency {
+        match (self.mutating, self.paged) {
+            (true, _) => Urgency::Change,
+            (false, false) => Urgency::Read,
+            (false, true) => Urgency::List,
+        }
+    }
+}
+
 /// A request of a mutating method.
 pub trait Mutation {
     /// The caller wants to know what would happen, without it happening.

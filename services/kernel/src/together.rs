@@ -1,21 +1,27 @@
 //! Those who come at the same moment are served together.
 //!
 //! Whoever comes alone is served at once. Those who come while others are served wait, and then go together. Nobody waits
-//! in a queue without an end, and when all of a group have gone away, what is done for them is given up.
+//! in a queue without an end, nor for a group that is held up, and when all of a group have gone away, what is done for
+//! them is given up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 /// So many go together at most.
 const MOST_TOGETHER: usize = 64;
 /// More than this many in the queue are refused.
 const MOST_WAITING: usize = 512;
-/// So many groups are served at a time: while one waits for the database, another can work.
+/// A group that is away for longer waits for something: a slow disk, somebody's lock. The next one goes meanwhile.
+const PATIENCE: Duration = Duration::from_millis(5);
+/// So many groups are away at a time.
 const AT_ONCE: usize = 2;
 
-/// Hands items to whoever serves them, and answers back. Cheap to clone; its tasks end with the last of the clones.
+/// Hands items to whoever serves them, and answers back. Cheap to clone; its task ends with the last of the clones.
 pub(crate) struct Together<T, A> {
     queue: mpsc::Sender<Waiting<T, A>>,
 }
@@ -46,13 +52,10 @@ where
     T: Send + Sync + 'static,
     A: Send + 'static,
 {
-    /// Starts the tasks. `serve` answers each item of a group, in their order.
+    /// Starts the task. `serve` answers each item of a group, in their order.
     pub(crate) fn start(serve: impl Fn(Vec<T>) -> BoxFuture<'static, Vec<A>> + Send + Sync + 'static) -> Self {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
-        let (serve, waiting) = (Arc::new(serve), Arc::new(Mutex::new(waiting)));
-        for _ in 0..AT_ONCE {
-            tokio::spawn(work(Arc::clone(&serve), Arc::clone(&waiting)));
-        }
+        tokio::spawn(work(Arc::new(serve), waiting));
         Self { queue }
     }
 
@@ -65,21 +68,37 @@ where
     }
 }
 
-async fn work<T, A, S>(serve: Arc<S>, waiting: Arc<Mutex<mpsc::Receiver<Waiting<T, A>>>>)
+async fn work<T, A, S>(serve: Arc<S>, mut waiting: mpsc::Receiver<Waiting<T, A>>)
 where
     T: Send + Sync + 'static,
     A: Send + 'static,
     S: Fn(Vec<T>) -> BoxFuture<'static, Vec<A>> + Send + Sync + 'static,
 {
+    let mut groups = JoinSet::new();
     loop {
         let mut group = Vec::with_capacity(MOST_TOGETHER);
-        if waiting.lock().await.recv_many(&mut group, MOST_TOGETHER).await == 0 {
-            return;
+        if waiting.recv_many(&mut group, MOST_TOGETHER).await == 0 {
+            break;
         }
-        // A panic costs the group, and not the task.
-        if let Err(error) = tokio::spawn(settle(Arc::clone(&serve), group)).await {
-            tracing::error!(%error, "serving a group failed");
+        groups.spawn(settle(Arc::clone(&serve), group));
+        let patience = sleep(PATIENCE);
+        tokio::select! {
+            ended = groups.join_next() => note(ended),
+            () = patience => {}
         }
+        if groups.len() == AT_ONCE {
+            note(groups.join_next().await);
+        }
+    }
+    while let Some(ended) = groups.join_next().await {
+        note(Some(ended));
+    }
+}
+
+/// A panic costs the group, and not the task.
+fn note(ended: Option<Result<(), tokio::task::JoinError>>) {
+    if let Some(Err(error)) = ended {
+        tracing::error!(%error, "serving a group failed");
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::future::join_all;
 use muster_kernel::db::Reach;
 use muster_kernel::db::closing::{Check, Insert};
-use muster_kernel::db::many::{Kind, Many, Value};
+use muster_kernel::db::many::{Does, Kind, Many, Value};
 use muster_kernel::db::migrate::Step;
 use muster_kernel::gather::Gather;
 use muster_kernel::log::NewEvent;
@@ -35,12 +35,12 @@ static INSERT: Many = Many {
     columns: &[("id", Kind::Uuid), ("name", Kind::Text)],
     text: "INSERT INTO things (tenant_id, id, name) SELECT tenant_id, id, name FROM new WHERE TRUE \
            ON CONFLICT (tenant_id, id) DO NOTHING",
-    hold: "",
+    does: Does::Write,
 };
 static STILL: Many = Many {
     columns: &[("id", Kind::Uuid), ("name", Kind::Text)],
     text: "SELECT things.id FROM new JOIN things USING (tenant_id, id, name)",
-    hold: " FOR SHARE OF things",
+    does: Does::Hold(" FOR SHARE OF things"),
 };
 
 fn thing(id: Uuid, name: &str) -> Insert {

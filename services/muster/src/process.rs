@@ -25,10 +25,10 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::housekeeping;
 use crate::listeners::Listeners;
 use crate::ops::Ops;
 use crate::role::Role;
+use crate::{housekeeping, memory};
 
 /// After the stop signal, readiness says no for so long before anything ends, so that balancers look elsewhere.
 const LAME_DUCK: Duration = Duration::from_secs(2);
@@ -88,6 +88,7 @@ impl Process {
             "trust",
             follow_trust(process.parts.trust.clone(), auth, process.draining.clone()),
         );
+        process.spawn("memory", memory::give_back(process.draining.clone()));
         if let Some(listener) = listeners.take_ops() {
             let databases = services.iter().map(|(role, _, db)| (*role, db.clone())).collect();
             let ops = Ops::new(

@@ -27,7 +27,7 @@ enum Fault {
 }
 
 impl Group {
-    /// Starts the tasks that write.
+    /// Starts the task that writes.
     pub(super) fn start(db: DbEngine) -> Self {
         Self(Together::start(move |group: Vec<Closing>| {
             let db = db.clone();

@@ -26,8 +26,20 @@ pub struct Many {
     pub columns: &'static [(&'static str, Kind)],
     /// The statement. It names no places; everything comes from `new`.
     pub text: &'static str,
-    /// What PostgreSQL adds to hold what was read until the end (`FOR SHARE OF found`); SQLite's one writer does so anyway.
-    pub hold: &'static str,
+    /// What it does with what comes from `new`.
+    pub does: Does,
+}
+
+/// What a statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    /// It inserts or changes rows.
+    Write,
+    /// It finds rows.
+    Find,
+    /// It finds rows and holds them until the end: what PostgreSQL adds for that (`FOR SHARE OF found`). SQLite's one
+    /// writer does so anyway.
+    Hold(&'static str),
 }
 
 /// What a column holds.
@@ -91,12 +103,10 @@ impl Many {
         let mut seen = 0;
         for rows in rows.chunks(MOST_ROWS) {
             let query = bind_rows(sqlx::query(AssertSqlSafe(self.over_values(rows.len()))), rows);
-            let (found, done) = if self.changes() {
-                (0, query.execute(&mut *connection).await?.rows_affected())
-            } else {
-                (query.fetch_all(&mut *connection).await?.len(), 0)
+            seen += match self.does {
+                Does::Write => count(query.execute(&mut *connection).await?.rows_affected()),
+                Does::Find | Does::Hold(_) => query.fetch_all(&mut *connection).await?.len(),
             };
-            seen += found + count(done);
         }
         Ok(seen)
     }
@@ -130,10 +140,6 @@ impl Many {
         conn.settle(outcome)
     }
 
-    fn changes(&self) -> bool {
-        !self.text.starts_with("SELECT")
-    }
-
     /// The statement for SQLite.
     fn over_values(&self, rows: usize) -> String {
         let width = self.columns.len() + 1;
@@ -156,10 +162,12 @@ impl Many {
             })
             .collect();
         let (names, arrays) = (self.names(), arrays.join(", "));
-        format!(
-            "WITH new ({names}) AS (SELECT * FROM UNNEST({arrays})) {}{}",
-            self.text, self.hold
-        )
+        let hold = match self.does {
+            Does::Hold(hold) => hold,
+            Does::Write | Does::Find => "",
+        };
+        let text = self.text;
+        format!("WITH new ({names}) AS (SELECT * FROM UNNEST({arrays})) {text}{hold}")
     }
 
     fn names(&self) -> String {
@@ -209,7 +217,7 @@ pub(crate) async fn run_as_one(connection: &mut PgConnection, parts: &[Part<'_>]
     for (number, Part { many, .. }) in parts.iter().enumerate() {
         let tenants = used + 1;
         let text = many.over_arrays(&mut used);
-        let returning = if many.changes() { " RETURNING 1" } else { "" };
+        let returning = if many.does == Does::Write { " RETURNING 1" } else { "" };
         texts.push(format!("part{number} AS ({text}{returning})"));
         let found = format!("(SELECT COUNT(*) FROM part{number})");
         let _ = write!(all_there, " AND {found} = CARDINALITY(${tenants}::uuid[])");

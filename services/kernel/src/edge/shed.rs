@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use muster_proto::Rule;
+use muster_proto::{Rule, Urgency};
 
 use crate::config::Shed as Settings;
 use crate::error::Error;
@@ -53,10 +53,10 @@ impl Shed {
         if rule.streaming {
             return Ok(None);
         }
-        let (kind, most, wait) = match (rule.mutating, rule.paged) {
-            (true, _) => ("change", self.calls, Duration::from_millis(200)),
-            (false, false) => ("read", self.reads, Duration::from_millis(500)),
-            (false, true) => ("list", self.lists, Duration::from_secs(1)),
+        let (kind, most, wait) = match rule.urgency() {
+            Urgency::Change => ("change", self.calls, Duration::from_millis(200)),
+            Urgency::Read => ("read", self.reads, Duration::from_millis(500)),
+            Urgency::List => ("list", self.lists, Duration::from_secs(1)),
         };
         let place = Place(Arc::clone(&self.running));
         if self.running.fetch_add(1, Ordering::Relaxed) >= most {

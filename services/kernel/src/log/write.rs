@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::NewEvent;
 use crate::db::closing::Closing;
-use crate::db::many::{Kind, Many, Part, Value};
+use crate::db::many::{Does, Kind, Many, Part, Value};
 use crate::db::{Conn, DbError};
 use crate::idempotency;
 
@@ -26,7 +26,7 @@ static EVENTS: Many = Many {
     text: "INSERT INTO events (tenant_id, actor, request_id, at, kind, aggregate_id, version, location_id, payload) \
            SELECT tenant_id, actor, request_id, at, kind, aggregate_id, version, location_id, payload FROM new \
            ORDER BY place",
-    hold: "",
+    does: Does::Write,
 };
 
 static RECORDS: Many = Many {
@@ -38,7 +38,7 @@ static RECORDS: Many = Many {
     ],
     text: "INSERT INTO idempotency (tenant_id, key_digest, request_digest, answer, at) \
            SELECT tenant_id, key_digest, request_digest, answer, at FROM new",
-    hold: "",
+    does: Does::Write,
 };
 
 /// Who did it, in which request, when.

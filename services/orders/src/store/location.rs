@@ -3,7 +3,7 @@
 use muster_kernel::Error;
 use muster_kernel::db::Conn;
 use muster_kernel::db::closing::Check;
-use muster_kernel::db::many::{Kind, Many, Value};
+use muster_kernel::db::many::{Does, Kind, Many, Value};
 use muster_kernel::{exec, on};
 use uuid::Uuid;
 
@@ -49,7 +49,7 @@ static UNCHANGED: Many = Many {
     text: "SELECT found.id FROM new JOIN locations AS found USING (tenant_id, id, version, kitchen_revision) \
            LEFT JOIN menu_revisions AS menu ON menu.tenant_id = new.tenant_id \
            WHERE COALESCE(menu.revision, 0) = new.menu_revision",
-    hold: " FOR SHARE OF found",
+    does: Does::Hold(" FOR SHARE OF found"),
 };
 
 /// The location, its kitchen and its menu must be what they were; location and kitchen stay so until the unit ends. For

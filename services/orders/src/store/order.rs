@@ -3,7 +3,7 @@
 use muster_kernel::Error;
 use muster_kernel::db::Conn;
 use muster_kernel::db::closing::Insert;
-use muster_kernel::db::many::{Kind, Many, Value};
+use muster_kernel::db::many::{Does, Kind, Many, Value};
 use muster_kernel::{exec, on};
 use muster_proto::orders::v1::{Order, OrderStatus};
 use prost::Message;
@@ -47,7 +47,7 @@ static INSERT: Many = Many {
            updated_at, bumped_at, version, state) \
            SELECT tenant_id, id, location_id, number, business_date, status, on_board, placed_at, updated_at, \
            bumped_at, version, state FROM new WHERE TRUE ON CONFLICT (tenant_id, id) DO NOTHING",
-    hold: "",
+    does: Does::Write,
 };
 
 /// The row of a new order. The answer is `ORDER_EXISTS` when there is one with its id.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use muster_kernel::Error;
-use muster_kernel::db::many::{Kind, Many, Value};
+use muster_kernel::db::many::{Does, Kind, Many, Value};
 use muster_kernel::db::{Conn, Db, Reach};
 use muster_kernel::gather::{Answers, Gather};
 use uuid::Uuid;
@@ -87,7 +87,7 @@ static SEEN: Many = Many {
            COALESCE(m.revision, 0) AS menu_revision, s.id AS level_id, s.state \
            FROM new JOIN locations AS l USING (tenant_id, id) LEFT JOIN menu_revisions AS m USING (tenant_id) \
            LEFT JOIN stock AS s ON s.tenant_id = l.tenant_id AND s.location_id = l.id",
-    hold: "",
+    does: Does::Find,
 };
 
 #[derive(sqlx::FromRow)]

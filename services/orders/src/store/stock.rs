@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use muster_kernel::Error;
 use muster_kernel::db::Conn;
 use muster_kernel::db::closing::Check;
-use muster_kernel::db::many::{Kind, Many, Value};
+use muster_kernel::db::many::{Does, Kind, Many, Value};
 use muster_kernel::{exec, on};
 use muster_proto::orders::v1::StockLevel;
 use prost::Message;
@@ -57,7 +57,7 @@ static UNCHANGED: Many = Many {
     text: "SELECT new.menu_item_id FROM new LEFT JOIN stock AS found ON found.tenant_id = new.tenant_id \
            AND found.location_id = new.location_id AND found.menu_item_id = new.menu_item_id \
            WHERE COALESCE(found.version, 0) = new.version",
-    hold: "",
+    does: Does::Find,
 };
 
 /// What is left of an item must be what was read; none was. For grouped units.
