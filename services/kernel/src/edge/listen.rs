@@ -110,12 +110,14 @@ where
         if !timeout_at(opened_by, speaks(&socket)).await.unwrap_or(false) {
             return;
         }
+        // In boxes of their own: a connection without TLS need not keep room for one with it.
         match tls {
-            None => self.talk(socket).await,
+            None => Box::pin(self.talk(socket)).await,
             Some(tls) => {
                 let Some(acceptor) = tls.acceptor() else { return };
-                if let Ok(Ok(stream)) = timeout_at(opened_by, acceptor.accept(socket)).await {
-                    self.talk(stream).await;
+                let greeted = Box::pin(timeout_at(opened_by, acceptor.accept(socket))).await;
+                if let Ok(Ok(stream)) = greeted {
+                    Box::pin(self.talk(stream)).await;
                 }
             }
         }

@@ -33,23 +33,28 @@ async fn put_location(diner: &Diner, version: i64, open: bool) {
     unit.finish().await.unwrap();
 }
 
-both_engines!(what_is_out_is_not_sold_from_memory, "orders", STEPS, async |lab: Lab| {
-    let diner = Diner::open(lab).await;
-    for order in 100..103 {
-        diner.sell(order, burger()).await.unwrap();
+both_engines!(
+    what_is_out_is_not_sold_from_memory,
+    "orders",
+    STEPS,
+    async |lab: Lab| {
+        let diner = Diner::open(lab).await;
+        for order in 100..103 {
+            diner.sell(order, burger()).await.unwrap();
+        }
+        diner.set_stock(burger(), StockState::Out, 0).await;
+        assert_eq!(reason(diner.sell(103, burger()).await), "ITEM_OUT_OF_STOCK");
+        diner.sell(104, fries()).await.unwrap();
+        diner.sell(105, fries()).await.unwrap();
+        assert_eq!(reason(diner.sell(106, burger()).await), "ITEM_OUT_OF_STOCK");
+        diner.set_stock(burger(), StockState::InStock, 0).await;
+        diner.sell(107, burger()).await.unwrap();
+        diner.sell(108, burger()).await.unwrap();
+        diner.set_stock(burger(), StockState::Countdown, 1).await;
+        diner.sell(109, burger()).await.unwrap();
+        assert_eq!(reason(diner.sell(110, burger()).await), "ITEM_OUT_OF_STOCK");
     }
-    diner.set_stock(burger(), StockState::Out, 0).await;
-    assert_eq!(reason(diner.sell(103, burger()).await), "ITEM_OUT_OF_STOCK");
-    diner.sell(104, fries()).await.unwrap();
-    diner.sell(105, fries()).await.unwrap();
-    assert_eq!(reason(diner.sell(106, burger()).await), "ITEM_OUT_OF_STOCK");
-    diner.set_stock(burger(), StockState::InStock, 0).await;
-    diner.sell(107, burger()).await.unwrap();
-    diner.sell(108, burger()).await.unwrap();
-    diner.set_stock(burger(), StockState::Countdown, 1).await;
-    diner.sell(109, burger()).await.unwrap();
-    assert_eq!(reason(diner.sell(110, burger()).await), "ITEM_OUT_OF_STOCK");
-});
+);
 
 both_engines!(nobody_is_refused_from_memory, "orders", STEPS, async |lab: Lab| {
     let diner = Diner::open(lab).await;
@@ -64,27 +69,32 @@ both_engines!(nobody_is_refused_from_memory, "orders", STEPS, async |lab: Lab| {
     diner.sell(104, burger()).await.unwrap();
 });
 
-both_engines!(a_new_price_and_a_new_rule_hold_at_once, "orders", STEPS, async |lab: Lab| {
-    let diner = Diner::open(lab).await;
-    diner.sell(100, burger()).await.unwrap();
-    assert_eq!(diner.sell(101, burger()).await.unwrap().total, usd(1200));
-    diner.put_item(31, 21, "Burger", 1500).await;
-    assert_eq!(diner.sell(102, burger()).await.unwrap().total, usd(1500));
-    let placed = diner.sell(103, burger()).await.unwrap();
-    assert_eq!(stations(&placed), [grill()]);
-    let rule = RoutingRule {
-        id: id(42),
-        location_id: here(),
-        name: "Mains".into(),
-        category_ids: vec![id(21)],
-        station_ids: vec![fry()],
-        ..RoutingRule::default()
-    };
-    let request = PutRoutingRuleRequest {
-        rule: Some(rule),
-        ..Default::default()
-    };
-    diner.api.put_routing_rule(ask(request)).await.unwrap();
-    let placed = diner.sell(104, burger()).await.unwrap();
-    assert_eq!(stations(&placed), [fry()]);
-});
+both_engines!(
+    a_new_price_and_a_new_rule_hold_at_once,
+    "orders",
+    STEPS,
+    async |lab: Lab| {
+        let diner = Diner::open(lab).await;
+        diner.sell(100, burger()).await.unwrap();
+        assert_eq!(diner.sell(101, burger()).await.unwrap().total, usd(1200));
+        diner.put_item(31, 21, "Burger", 1500).await;
+        assert_eq!(diner.sell(102, burger()).await.unwrap().total, usd(1500));
+        let placed = diner.sell(103, burger()).await.unwrap();
+        assert_eq!(stations(&placed), [grill()]);
+        let rule = RoutingRule {
+            id: id(42),
+            location_id: here(),
+            name: "Mains".into(),
+            category_ids: vec![id(21)],
+            station_ids: vec![fry()],
+            ..RoutingRule::default()
+        };
+        let request = PutRoutingRuleRequest {
+            rule: Some(rule),
+            ..Default::default()
+        };
+        diner.api.put_routing_rule(ask(request)).await.unwrap();
+        let placed = diner.sell(104, burger()).await.unwrap();
+        assert_eq!(stations(&placed), [fry()]);
+    }
+);
