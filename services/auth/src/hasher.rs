@@ -35,6 +35,9 @@ pub struct Hasher {
     dummy: Arc<str>,
 }
 
+/// A place in the queue of those whose password is hashed next.
+pub struct Place(OwnedSemaphorePermit);
+
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
@@ -68,13 +71,23 @@ impl Hasher {
         Ok(hasher)
     }
 
+    /// Lines up. Whoever has much to do before the password is looked at lines up first: in a storm nobody is refused who
+    /// has cost anything yet.
+    ///
+    /// # Errors
+    /// `SIGN_IN_BUSY` when too many wait.
+    pub fn line_up(&self) -> Result<Place, Error> {
+        let place = Arc::clone(&self.queue).try_acquire_owned();
+        Ok(Place(place.map_err(|_| Refusal::SignInBusy)?))
+    }
+
     /// The hash of a password in its normal form.
     ///
     /// # Errors
     /// `SIGN_IN_BUSY` when too many wait.
     pub async fn hash(&self, normal: String) -> Result<String, Error> {
         let (argon, salt) = (self.argon.clone(), self.world.random::<16>());
-        self.work(move || {
+        self.work(self.line_up()?, move || {
             let hash: PasswordHash = argon
                 .hash_password_with_salt(normal.as_bytes(), &salt)
                 .map_err(Error::internal)?;
@@ -86,15 +99,15 @@ impl Hasher {
     /// Checks a password as typed against a hash; against nobody's when there is none, in the same time.
     ///
     /// # Errors
-    /// `SIGN_IN_BUSY` when too many wait.
-    pub async fn check(&self, typed: &str, hash: Option<&str>) -> Result<Checked, Error> {
+    /// `SIGN_IN_BUSY` when too many wait to hash it anew where its hash is weak.
+    pub async fn check(&self, place: Place, typed: &str, hash: Option<&str>) -> Result<Checked, Error> {
         // What is too long to have been accepted is wrong, and costs as much as any other.
         let normal = normalise(typed);
         let known = hash.is_some() && normal.is_some();
         let (normal, hash) = (normal.unwrap_or_default(), hash.unwrap_or(&self.dummy).to_owned());
         let (argon, kept) = (self.argon.clone(), normal.clone());
         let (right, weak) = self
-            .work(move || {
+            .work(place, move || {
                 let hash = PasswordHash::new(&hash).map_err(Error::internal)?;
                 let right = argon.verify_password(normal.as_bytes(), &hash).is_ok();
                 Ok((right && known, is_weaker(&hash, argon.params())))
@@ -110,11 +123,9 @@ impl Hasher {
 
     async fn work<T: Send + 'static>(
         &self,
+        Place(place): Place,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let place = Arc::clone(&self.queue)
-            .try_acquire_owned()
-            .map_err(|_| Refusal::SignInBusy)?;
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(Error::internal)?;
         // The permits go with the work: a caller who gives up does not make room before the work has ended.
         let permits: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, slot);
@@ -151,7 +162,13 @@ mod tests {
         let hasher = Hasher::with(World::system(), cheap(1)).await.unwrap();
         let hash = hasher.hash(normalise("zażółć gęślą jaźń").unwrap()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
-        let check = async |typed: &str, hash| hasher.check(typed, hash).await.unwrap().right;
+        let check = async |typed: &str, hash| {
+            hasher
+                .check(hasher.line_up().unwrap(), typed, hash)
+                .await
+                .unwrap()
+                .right
+        };
         assert!(check("zażółć gęślą jaźń", Some(hash.as_str())).await);
         assert!(!check("zazolc gesla jazn", Some(hash.as_str())).await);
         assert!(!check("nobody has this password", None).await);
@@ -164,7 +181,8 @@ mod tests {
         let old = Hasher::with(World::system(), cheap(1)).await.unwrap();
         let new = Hasher::with(World::system(), cheap(3)).await.unwrap();
         let hash = old.hash("a password of some length".into()).await.unwrap();
-        let wrong = new.check("another of some length", Some(&hash)).await.unwrap();
+        let check = async |typed: &str, hash: &str| new.check(new.line_up().unwrap(), typed, Some(hash)).await.unwrap();
+        let wrong = check("another of some length", &hash).await;
         assert_eq!(
             wrong,
             Checked {
@@ -172,26 +190,18 @@ mod tests {
                 stronger: None
             }
         );
-        let stronger = new
-            .check("a password of some length", Some(&hash))
-            .await
-            .unwrap()
-            .stronger
-            .unwrap();
+        let stronger = check("a password of some length", &hash).await.stronger.unwrap();
         assert!(stronger.contains("t=3"));
-        assert_eq!(
-            new.check("a password of some length", Some(&stronger))
-                .await
-                .unwrap()
-                .stronger,
-            None
-        );
+        assert_eq!(check("a password of some length", &stronger).await.stronger, None);
     }
 
     #[tokio::test]
     async fn refuses_at_once_when_too_many_wait() {
         let hasher = Hasher::new(World::system()).await.unwrap();
-        let tries = (0..100).map(|_| hasher.check("whatever it is", None));
+        let tries = (0..100).map(|_| async {
+            let place = hasher.line_up()?;
+            hasher.check(place, "whatever it is", None).await
+        });
         let outcomes = futures::future::join_all(tries).await;
         let busy = outcomes
             .iter()

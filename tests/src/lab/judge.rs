@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::time::{Instant, sleep};
 use tonic::Code;
+use tonic::transport::Channel;
 use uuid::Uuid;
 
 use super::acts::Kind;
@@ -21,6 +22,8 @@ use super::watch::{Watcher, faults, fresh};
 const HEALED_WITHIN: Duration = Duration::from_secs(60);
 /// So many acknowledged calls are asked again, to see whether the answer is still the same.
 const ASKED_AGAIN: usize = 200;
+/// So many unknown ones at most; fewer than that in all but a flood.
+const UNKNOWN_ASKED: usize = 10_000;
 const AT_ONCE: usize = 16;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// A try with a number from here on is the judge's own.
@@ -103,28 +106,26 @@ async fn acknowledged(load: &Arc<Load>, books: &Books) -> anyhow::Result<Vec<Str
     Ok(weigh(&calls, load.run_id(), &effects, &orders))
 }
 
-/// I-05: what is unknown is asked again with its key until the answer is final, and once more; some of what was
-/// acknowledged is asked again too.
+/// I-05: what is unknown is asked again with its key until the answer is final, and once more; where a flood left more than
+/// can be asked, those in even steps. Some of what was acknowledged is asked again too.
 async fn ask_again(site: &Site, load: &Arc<Load>, verdict: &mut Verdict) {
     let calls = load.history().calls();
     let mutating = |call: &&Call| call.kind.is_mutating();
-    let unknown: Vec<Call> = calls
-        .iter()
-        .filter(mutating)
-        .filter(|call| call.is_unknown())
-        .cloned()
-        .collect();
-    let acknowledged: Vec<&Call> = calls
-        .iter()
-        .filter(mutating)
-        .filter(|call| call.is_acknowledged())
-        .collect();
-    let every = acknowledged.len().div_ceil(ASKED_AGAIN).max(1);
-    let sample: Vec<Call> = acknowledged.into_iter().step_by(every).cloned().collect();
-    verdict.figure("unknown, asked again", unknown.len());
+    let some = |of: fn(&Call) -> bool, most: usize| {
+        let all: Vec<&Call> = calls.iter().filter(mutating).filter(|call| of(call)).collect();
+        let every = all.len().div_ceil(most).max(1);
+        (
+            all.len(),
+            all.into_iter().step_by(every).cloned().collect::<Vec<Call>>(),
+        )
+    };
+    let (all_unknown, unknown) = some(Call::is_unknown, UNKNOWN_ASKED);
+    let (_, sample) = some(Call::is_acknowledged, ASKED_AGAIN);
+    verdict.figure("unknown, asked again", format!("{all_unknown}, {}", unknown.len()));
     verdict.figure("acknowledged, asked again", sample.len());
-    let asked = unknown.into_iter().chain(sample).map(|call| async move {
-        let plain = site.plain_channel();
+    let channels: Vec<Channel> = (0..AT_ONCE).map(|_| site.plain_channel()).collect();
+    let numbered = unknown.into_iter().chain(sample).zip(channels.into_iter().cycle());
+    let asked = numbered.map(|(call, plain)| async move {
         let until = Instant::now() + Duration::from_secs(20);
         let mut number = OWN_TRIES;
         let mut finals = 0;

@@ -52,6 +52,7 @@ pub async fn handle(
 /// # Errors
 /// `WRONG_PASSWORD`, `TOO_MANY_TRIES`, `SIGN_IN_BUSY`; `SESSION_ENDED` if the caller may not act any more.
 pub(super) async fn prove(auth: &Auth, unit: &mut UnitOfWork, typed: &str) -> Result<Known, Error> {
+    let place = auth.hasher.line_up()?;
     unit.look_back().await?;
     let (tenant, person_id) = (unit.tenant()?, acting::person_id(unit.caller())?);
     let found = known(auth, tenant, person_id)
@@ -62,7 +63,7 @@ pub(super) async fn prove(auth: &Auth, unit: &mut UnitOfWork, typed: &str) -> Re
         .guard
         .reserve(auth.guard.of_proof(tenant, person_id), unit.now())
         .await?;
-    match auth.hasher.check(typed, found.hash.as_deref()).await {
+    match auth.hasher.check(place, typed, found.hash.as_deref()).await {
         Ok(checked) if checked.right => {
             auth.guard.refund(reservation).await?;
             Ok(found)

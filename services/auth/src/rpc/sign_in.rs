@@ -11,6 +11,7 @@ use crate::domain::names;
 use crate::domain::person::is_active;
 use crate::error::Refusal;
 use crate::events::id_of;
+use crate::hasher::Place;
 use crate::store::{password, person, tenant};
 use crate::work::tokens::Holder;
 use crate::work::{sessions, tokens};
@@ -36,8 +37,9 @@ struct Proved {
 /// # Errors
 /// `SIGN_IN_REFUSED`, the same for every cause; `TOO_MANY_TRIES`; `SIGN_IN_BUSY`.
 pub async fn handle(auth: &Auth, unit: &mut UnitOfWork, request: &SignInRequest) -> Result<SignInResponse, Error> {
+    let place = auth.hasher.line_up()?;
     unit.look_back().await?;
-    let proved = prove(auth, unit, request).await?;
+    let proved = prove(auth, unit, request, place).await?;
     let (tenant_id, person_id) = (proved.tenant_id, proved.person_id);
     // The record of an answer to the same key belongs to nobody's tenant: first the transaction, then the tenant.
     unit.conn().await?;
@@ -69,7 +71,7 @@ pub async fn handle(auth: &Auth, unit: &mut UnitOfWork, request: &SignInRequest)
 }
 
 /// Checks the password. A try is counted before, and given back when it was right.
-async fn prove(auth: &Auth, unit: &UnitOfWork, request: &SignInRequest) -> Result<Proved, Error> {
+async fn prove(auth: &Auth, unit: &UnitOfWork, request: &SignInRequest, place: Place) -> Result<Proved, Error> {
     let login = names::login(&request.login);
     let candidate = look_up(auth, &request.tenant_slug, &login).await?;
     let from = unit.caller().address;
@@ -86,7 +88,8 @@ async fn prove(auth: &Auth, unit: &UnitOfWork, request: &SignInRequest) -> Resul
             .of_nobody(candidate.tenant_id, &request.tenant_slug, &login, from),
     };
     let reservation = auth.guard.reserve(subjects, unit.now()).await?;
-    let checked = match auth.hasher.check(&request.password, candidate.hash.as_deref()).await {
+    let checked = auth.hasher.check(place, &request.password, candidate.hash.as_deref());
+    let checked = match checked.await {
         Ok(checked) => checked,
         Err(error) => {
             auth.guard.refund(reservation).await?;
