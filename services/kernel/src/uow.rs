@@ -23,6 +23,7 @@ pub struct UnitOfWork {
     reach: Reach,
     tenant: Option<Uuid>,
     writing: bool,
+    dry_run: bool,
     grouped: bool,
     conn: Option<Conn>,
     now: DateTime<Utc>,
@@ -52,6 +53,7 @@ impl UnitOfWork {
             reach,
             tenant,
             writing,
+            dry_run: false,
             grouped: false,
             conn: None,
             now,
@@ -71,6 +73,16 @@ impl UnitOfWork {
 
     pub(crate) fn remember_in(&mut self, records: Records) {
         self.records = Some(records);
+    }
+
+    /// Says that what this unit does will be rolled back: the caller only wants to know what would happen.
+    pub(crate) fn rehearse(&mut self) {
+        self.dry_run = true;
+    }
+
+    /// Whether what this unit does will be rolled back, so that it should take nothing that is not in the database.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
     }
 
     /// Lets the unit share a transaction with others.

@@ -40,7 +40,9 @@ impl Attempt<'_> {
         if let Some(records) = &self.records {
             unit.remember_in(records.clone());
         }
-        if !self.dry_run && !self.alone {
+        if self.dry_run {
+            unit.rehearse();
+        } else if !self.alone {
             unit.share();
         }
         let outcome = handler(service, &mut unit, message).await;

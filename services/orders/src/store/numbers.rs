@@ -2,7 +2,7 @@
 //!
 //! That no two orders have the same number is a constraint of the table. Which number is next is known in this process,
 //! so that the orders of a busy location do not wait for each other; where another process was quicker, the order is
-//! refused its number, runs again by itself, and then waits in line. An order that fails gives
+//! refused its number, runs again by itself, reads what the last one is, and waits in line. An order that fails gives
 //! its number back, unless the next was given meanwhile: then there is a gap.
 
 use std::sync::Arc;
@@ -47,23 +47,18 @@ impl Numbers {
     pub async fn next(&self, unit: &mut UnitOfWork, location: Uuid, business_date: &str) -> Result<i32, Error> {
         let tenant = unit.tenant()?;
         let key = (tenant, location, business_date.to_owned());
-        if !unit.is_grouped() {
-            // What is remembered did not hold, or nothing is.
-            self.last.invalidate(&key);
-            let conn = unit.conn().await?;
-            conn.hold_name(tenant, &format!("numbers/{location}/{business_date}"))
-                .await?;
-            return Ok(last_number(conn, tenant, location, business_date).await? + 1);
+        if unit.is_dry_run() {
+            return Ok(last_number(unit.conn().await?, tenant, location, business_date).await? + 1);
         }
-        let last = match self.last.get(&key) {
+        let remembered = self.last.get(&key).filter(|_| unit.is_grouped());
+        let last = match remembered {
             Some(last) => last,
             None => {
-                let mut conn = unit.db().read(Reach::Tenant(tenant)).await?;
-                let read = last_number(&mut conn, tenant, location, business_date).await;
-                conn.rollback().await;
-                let read = read?;
-                // Whoever read at the same moment counts on with the same.
-                self.last.get_with(key, || Arc::new(AtomicI32::new(read)))
+                let read = read_last(unit, location, business_date).await?;
+                // Whoever reads at the same moment counts on with the same, and those who are on their way have theirs.
+                let last = self.last.get_with(key, || Arc::new(AtomicI32::new(read)));
+                last.fetch_max(read, Ordering::Relaxed);
+                last
             }
         };
         let number = last.fetch_add(1, Ordering::Relaxed) + 1;
@@ -72,4 +67,19 @@ impl Numbers {
         });
         Ok(number)
     }
+}
+
+/// The last number that is in the database. A unit that runs again waits in line for it until it ends.
+async fn read_last(unit: &mut UnitOfWork, location: Uuid, business_date: &str) -> Result<i32, Error> {
+    let tenant = unit.tenant()?;
+    if !unit.is_grouped() {
+        let conn = unit.conn().await?;
+        let line = format!("numbers/{location}/{business_date}");
+        conn.hold_name(tenant, &line).await?;
+        return last_number(conn, tenant, location, business_date).await;
+    }
+    let mut conn = unit.db().read(Reach::Tenant(tenant)).await?;
+    let read = last_number(&mut conn, tenant, location, business_date).await;
+    conn.rollback().await;
+    read
 }
