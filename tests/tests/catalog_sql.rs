@@ -24,10 +24,14 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
 /// Texts that mean everybody's rows: how they begin, and why. A text that is no longer there is a fault.
-const EVERYBODYS: [(&str, &str); 17] = [
+const EVERYBODYS: [(&str, &str); 18] = [
     (
         "SELECT found.id FROM new JOIN locations AS found USING",
         "a check for several units at once: each row of `new` names its tenant",
+    ),
+    (
+        "SELECT new.menu_item_id FROM new LEFT JOIN stock AS found USING",
+        "the same of stock",
     ),
     (
         "SELECT l.tenant_id, l.id, l.version, l.name, l.zone, l.currency, l.open, l.kitchen_revision, COALESCE(m.revision, 0) AS menu_revision",

@@ -54,8 +54,7 @@ static UNCHANGED: Many = Many {
         ("menu_item_id", Kind::Uuid),
         ("version", Kind::Long),
     ],
-    text: "SELECT new.menu_item_id FROM new LEFT JOIN stock AS found ON found.tenant_id = new.tenant_id \
-           AND found.location_id = new.location_id AND found.menu_item_id = new.menu_item_id \
+    text: "SELECT new.menu_item_id FROM new LEFT JOIN stock AS found USING (tenant_id, location_id, menu_item_id) \
            WHERE COALESCE(found.version, 0) = new.version",
     does: Does::Find,
 };
