@@ -7,6 +7,7 @@ use muster_orders::STEPS;
 use muster_orders::domain::order::fold;
 use muster_orders::events::meta;
 use muster_orders::store::location::{self, Location};
+use muster_orders::store::numbers::Numbers;
 use muster_orders::store::stock::Kept;
 use muster_orders::store::{order, stock};
 use muster_proto::orders::v1::{OrderEvent, StockLevel, StockState};
@@ -153,3 +154,20 @@ both_engines!(a_closed_location_takes_no_orders, "orders", STEPS, async |lab: La
         "LOCATION_CLOSED"
     );
 });
+
+both_engines!(
+    who_runs_again_gets_a_number_beside_those_on_their_way,
+    "orders",
+    STEPS,
+    async |lab: Lab| {
+        let (numbers, day) = (Numbers::default(), "2026-03-02");
+        let mut on_its_way = lab.shared_unit_of(TENANT);
+        assert_eq!(numbers.next(&mut on_its_way, HERE, day).await.unwrap(), 1);
+        let mut alone = lab.unit_of(TENANT);
+        assert_eq!(numbers.next(&mut alone, HERE, day).await.unwrap(), 2);
+        drop(alone);
+        let mut later = lab.shared_unit_of(TENANT);
+        assert_eq!(numbers.next(&mut later, HERE, day).await.unwrap(), 3);
+        assert_eq!(numbers.next(&mut later, THERE, day).await.unwrap(), 1);
+    }
+);
