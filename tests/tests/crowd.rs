@@ -20,11 +20,11 @@ use tokio::time::Instant;
 use tonic::Code;
 
 const CALLERS: usize = 64;
-/// So many of them have things of their own.
+/// So many sets of things: four callers share one.
 const SETS: usize = 16;
 
-/// a handler that took a second connection inside its transaction would stop all of them for two seconds. Most
-/// callers have things of their own, so that they do not wait for each other's rows.
+/// a handler that took a second connection inside its transaction would stop all of them for two seconds. Few
+/// callers share their things, so that they hardly wait for each other's rows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_connections_serve_sixty_four_callers_of_every_method() {
     let town = Town::with_settings(Shape::Split, &[("MUSTER_DATABASE__CONNECTIONS", "4")]).await;

@@ -22,8 +22,6 @@ use super::watch::{Watcher, faults, fresh};
 const HEALED_WITHIN: Duration = Duration::from_secs(60);
 /// So many acknowledged calls are asked again, to see whether the answer is still the same.
 const ASKED_AGAIN: usize = 200;
-/// So many unknown ones at most; fewer than that in all but a flood.
-const UNKNOWN_ASKED: usize = 10_000;
 const AT_ONCE: usize = 16;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// A try with a number from here on is the judge's own.
@@ -106,22 +104,19 @@ async fn acknowledged(load: &Arc<Load>, books: &Books) -> anyhow::Result<Vec<Str
     Ok(weigh(&calls, load.run_id(), &effects, &orders))
 }
 
-/// I-05: what is unknown is asked again with its key until the answer is final, and once more; where a flood left more than
-/// can be asked, those in even steps. Some of what was acknowledged is asked again too.
+/// I-05: what is unknown is asked again with its key until the answer is final, and once more; some of what was
+/// acknowledged is asked again too.
 async fn ask_again(site: &Site, load: &Arc<Load>, verdict: &mut Verdict) {
     let calls = load.history().calls();
     let mutating = |call: &&Call| call.kind.is_mutating();
-    let some = |of: fn(&Call) -> bool, most: usize| {
-        let all: Vec<&Call> = calls.iter().filter(mutating).filter(|call| of(call)).collect();
-        let every = all.len().div_ceil(most).max(1);
-        (
-            all.len(),
-            all.into_iter().step_by(every).cloned().collect::<Vec<Call>>(),
-        )
+    let those = |of: fn(&Call) -> bool| -> Vec<Call> {
+        let all = calls.iter().filter(mutating);
+        all.filter(|call| of(call)).cloned().collect()
     };
-    let (all_unknown, unknown) = some(Call::is_unknown, UNKNOWN_ASKED);
-    let (_, sample) = some(Call::is_acknowledged, ASKED_AGAIN);
-    verdict.figure("unknown, asked again", format!("{all_unknown}, {}", unknown.len()));
+    let (unknown, acknowledged) = (those(Call::is_unknown), those(Call::is_acknowledged));
+    let every = acknowledged.len().div_ceil(ASKED_AGAIN).max(1);
+    let sample: Vec<Call> = acknowledged.into_iter().step_by(every).collect();
+    verdict.figure("unknown, asked again", unknown.len());
     verdict.figure("acknowledged, asked again", sample.len());
     let channels: Vec<Channel> = (0..AT_ONCE).map(|_| site.plain_channel()).collect();
     let numbered = unknown.into_iter().chain(sample).zip(channels.into_iter().cycle());

@@ -78,17 +78,17 @@ impl Api {
 
     /// The same and the stock, for an order that shares its transaction with others: what it goes by must still be so at
     /// its end. Other units hold it.
-    async fn look_round(&self, unit: &mut UnitOfWork, location_id: &str) -> Result<Round, Error> {
+    async fn look_round(&self, unit: &mut UnitOfWork, location_id: &str) -> Result<Basis, Error> {
         let (tenant, location) = (unit.tenant()?, id(location_id)?);
         unit.caller().reach_location(location, missing_location)?;
         if unit.is_grouped()
-            && let Some(round) = self.glance(unit, (tenant, location)).await?
+            && let Some(basis) = self.glance(unit, (tenant, location)).await?
         {
-            return Ok(round);
+            return Ok(basis);
         }
         let open = self.hold(unit, location_id).await?;
         let levels = stock::levels(unit, location).await?;
-        Ok(Round {
+        Ok(Basis {
             open,
             levels: Arc::new(levels),
             remembered: false,
@@ -96,8 +96,8 @@ impl Api {
     }
 
     /// What is remembered or asked for together with others. None where it is not all at hand.
-    async fn glance(&self, unit: &mut UnitOfWork, key: Key) -> Result<Option<Round>, Error> {
-        let known = self.seen.remember(&key);
+    async fn glance(&self, unit: &mut UnitOfWork, key: Key) -> Result<Option<Basis>, Error> {
+        let known = self.seen.known(&key);
         let remembered = known.is_some();
         let seen = match known {
             Some(seen) => seen,
@@ -113,7 +113,7 @@ impl Api {
         unit.require(location::unchanged(&seen.location, seen.menu_revision));
         let memory = self.seen.clone();
         unit.when_undone(move || memory.forget(&key));
-        Ok(Some(Round {
+        Ok(Some(Basis {
             open,
             levels: Arc::clone(&seen.levels),
             remembered,
@@ -122,7 +122,7 @@ impl Api {
 }
 
 /// What a new order goes by.
-struct Round {
+struct Basis {
     open: Open,
     levels: Arc<Levels>,
     /// It is from an earlier order, and may be old.

@@ -4,7 +4,7 @@ use muster_kernel::Error;
 use muster_kernel::uow::UnitOfWork;
 use muster_proto::orders::v1::{PlaceOrderRequest, PlaceOrderResponse};
 
-use super::{Api, Round, book, stock};
+use super::{Api, Basis, book, stock};
 use crate::domain::order::place::place;
 use crate::error::OrdersError;
 use crate::store::overtaken;
@@ -15,9 +15,9 @@ pub async fn handle(
     unit: &mut UnitOfWork,
     request: &PlaceOrderRequest,
 ) -> Result<PlaceOrderResponse, Error> {
-    let round = api.look_round(unit, &request.location_id).await?;
-    let placed = place_at(api, unit, request, &round).await;
-    placed.map_err(|error| match round.remembered && error.is_verdict() {
+    let basis = api.look_round(unit, &request.location_id).await?;
+    let placed = place_at(api, unit, request, &basis).await;
+    placed.map_err(|error| match basis.remembered && error.is_verdict() {
         // What is remembered may be old. The door runs this again, and then it is read.
         true => overtaken(),
         false => error,
@@ -28,7 +28,7 @@ async fn place_at(
     api: &Api,
     unit: &mut UnitOfWork,
     request: &PlaceOrderRequest,
-    Round { open, levels, .. }: &Round,
+    Basis { open, levels, .. }: &Basis,
 ) -> Result<PlaceOrderResponse, Error> {
     if !open.location.open {
         return Err(OrdersError::LocationClosed.into());

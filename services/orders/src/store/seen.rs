@@ -58,7 +58,7 @@ impl SeenLocations {
     }
 
     /// A location as it was at some time.
-    pub fn remember(&self, key: &Key) -> Option<Arc<Seen>> {
+    pub fn known(&self, key: &Key) -> Option<Arc<Seen>> {
         self.remembered.get(key)
     }
 
