@@ -40,7 +40,7 @@ async fn g_10_the_table() {
         (&[("act", "transport")], UNAVAILABLE),
         (&[("act", "broken")], UNAVAILABLE),
         (&[("act", "unfinished")], UNAVAILABLE),
-        (&[("act", "panic")], UNAVAILABLE),
+        (&[("act", "panic")], "13"),
         (&[("grpc-timeout", "1s")], "3"),
         (&[("grpc-timeout", "123456789S")], "3"),
         (&[("grpc-timeout", "")], "3"),

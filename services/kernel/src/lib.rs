@@ -26,6 +26,7 @@ mod link;
 pub mod log;
 pub mod page;
 pub mod redis;
+mod relay;
 pub mod seal;
 pub mod service;
 pub mod telemetry;

@@ -15,6 +15,9 @@ use crate::error::Error;
 const FAILURES: u32 = 2;
 /// A call that fails after so long, while nobody was answered, says as much by itself.
 const SILENCE: Duration = Duration::from_secs(1);
+/// So do so many who wait while nobody was answered for as long: the first of them will not fail before its statement's
+/// time is over, and until then those who come would fill what a business may have running at once.
+const CROWD: usize = 16;
 /// After a failure nobody asks for so long.
 const REST: Duration = Duration::from_millis(250);
 
@@ -33,6 +36,10 @@ struct State {
     /// While it is away: when the next call may try.
     away_until: Option<Instant>,
     trying: bool,
+    /// Calls on their way.
+    waiting: usize,
+    /// Since when they are a crowd and none was answered.
+    quiet_since: Option<Instant>,
 }
 
 /// A call on its way. Dropped before its end is told, it says nothing.
@@ -59,12 +66,31 @@ impl Outage {
         if state.away_until.is_some_and(|until| state.trying || now < until) {
             return Err(away());
         }
+        if !is_trial && state.quiet_since.is_some_and(|since| now - since >= SILENCE) {
+            self.goes_away(&mut state, now);
+            return Err(away());
+        }
+        state.waiting += 1;
+        if state.waiting == CROWD {
+            state.quiet_since = Some(now);
+        }
         state.trying = is_trial;
         Ok(Asking {
             outage: self.clone(),
             began: now,
             is_trial,
         })
+    }
+
+    fn goes_away(&self, state: &mut State, now: Instant) {
+        if state.away_until.is_none() {
+            tracing::warn!(
+                kind = self.kind,
+                "the database does not answer; calls are refused until it does"
+            );
+            metrics::gauge!("muster_database_away", "kind" => self.kind).set(1);
+        }
+        state.away_until = Some(now + REST);
     }
 }
 
@@ -80,12 +106,16 @@ impl Asking {
                     tracing::info!(kind = self.outage.kind, "the database answers again");
                     metrics::gauge!("muster_database_away", "kind" => self.outage.kind).set(0);
                 }
-                let trying = state.trying;
-                *state = State::default();
-                (state.answered_at, state.trying) = (Some(now), trying);
+                *state = State {
+                    answered_at: Some(now),
+                    trying: state.trying,
+                    waiting: state.waiting,
+                    quiet_since: state.quiet_since.map(|_| now),
+                    ..State::default()
+                };
             }
             Err(error) if is_away(error) => self.failed(&mut state, now),
-            Err(_) => {}
+            Err(_) => state.quiet_since = state.quiet_since.map(|_| now),
         }
     }
 
@@ -99,23 +129,18 @@ impl Asking {
         if !self.is_trial && !silent && state.failures < FAILURES {
             return;
         }
-        if state.away_until.is_none() {
-            tracing::warn!(
-                kind = self.outage.kind,
-                "the database does not answer; calls are refused until it does"
-            );
-            metrics::gauge!("muster_database_away", "kind" => self.outage.kind).set(1);
-        }
-        state.away_until = Some(now + REST);
+        self.outage.goes_away(state, now);
     }
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        if self.is_trial
-            && let Ok(mut state) = self.outage.state.lock()
-        {
-            state.trying = false;
+        if let Ok(mut state) = self.outage.state.lock() {
+            state.waiting -= 1;
+            state.trying &= !self.is_trial;
+            if state.waiting < CROWD {
+                state.quiet_since = None;
+            }
         }
     }
 }
@@ -182,5 +207,24 @@ mod tests {
         outage.begin(at(4_300)).unwrap().ended(&refused, at(4_301));
         let next = outage.begin(at(4_302)).expect("the next may try at once");
         assert!(next.is_trial, "a refusal may have been made without the database");
+    }
+    #[test]
+    fn a_crowd_that_waits_in_silence_says_that_it_is_away_before_anybody_fails() {
+        let (outage, born) = (Outage::none("changes"), Instant::now());
+        let at = |ms| born + Duration::from_millis(ms);
+        let mut crowd: Vec<Asking> = (0..16).map(|_| outage.begin(at(0)).unwrap()).collect();
+        let one_more = outage.begin(at(999)).expect("it may be slow");
+        one_more.ended(&Ok(()), at(1_000));
+        let slow = outage.begin(at(1_999)).expect("one was answered a second ago");
+        drop(crowd.split_off(8));
+        drop(outage.begin(at(9_000)).expect("they are too few to tell"));
+        crowd.extend((0..8).map(|_| outage.begin(at(9_000)).unwrap()));
+        drop(outage.begin(at(9_999)).expect("they have only just come"));
+        assert_eq!(outage.begin(at(10_001)).err().unwrap().reason, "DATABASE_UNAVAILABLE");
+        let trial = outage.begin(at(10_252)).expect("one may try");
+        trial.ended(&Ok(()), at(10_253));
+        outage.begin(at(10_254)).expect("it answers").ended(&Ok(()), at(11_200));
+        drop((crowd, slow));
+        drop(outage.begin(at(20_000)).expect("nobody waits"));
     }
 }

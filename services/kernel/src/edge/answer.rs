@@ -19,7 +19,7 @@ use crate::error::Error;
 /// only reset the stream.
 pub fn see_out<T: Send + Unpin + 'static>(response: Response<Body>, end: Instant, held: T) -> Response<Body> {
     let settled = response.headers().contains_key("grpc-status");
-    if settled || response.body().is_end_stream() {
+    if settled || is_whole(response.body()) {
         return response;
     }
     response.map(|body| {
@@ -30,6 +30,12 @@ pub fn see_out<T: Send + Unpin + 'static>(response: Response<Body>, end: Instant
             _held: held,
         })
     })
+}
+
+/// Whether all of it is here, trailers too, so that it can neither break off nor be late: only such a body knows how long it
+/// is.
+fn is_whole(body: &Body) -> bool {
+    body.is_end_stream() || body.size_hint().upper().is_some()
 }
 
 struct Answer<T> {

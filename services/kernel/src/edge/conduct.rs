@@ -23,6 +23,8 @@ pub(super) struct Conduct {
     pub(super) cut: CancellationToken,
     /// Asks it to end when its requests have.
     pub(super) retire: CancellationToken,
+    /// It is asked to end, for whatever reason.
+    pub(super) leaving: CancellationToken,
     record: Mutex<Record>,
 }
 
@@ -41,6 +43,7 @@ impl Conduct {
             limits: limits.clone(),
             cut: CancellationToken::new(),
             retire: CancellationToken::new(),
+            leaving: CancellationToken::new(),
             record: Mutex::new(Record {
                 running: 0,
                 started: 0,

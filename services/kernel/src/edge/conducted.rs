@@ -21,6 +21,7 @@ use tower::Service;
 use super::Peer;
 use super::conduct::{Conduct, Stay};
 use crate::error::Error;
+use crate::relay;
 
 /// What frames of HTTP/2 cost beside what they carry.
 const FRAME: u64 = 32;
@@ -72,7 +73,12 @@ where
             let mut request = request.map(|body| Body::new(Paced::new(body, conduct, Arc::clone(&answered))));
             request.extensions_mut().insert(peer);
             poll_fn(|context| inner.poll_ready(context)).await?;
-            let response = inner.call(request).await?;
+            let of_gateway = stay.conduct().limits.faces_gateway();
+            let response = if of_gateway && request.uri().path() == relay::PATH {
+                relay::open(inner, request, stay.conduct().leaving.clone())
+            } else {
+                inner.call(request).await?
+            };
             answered.store(true, Ordering::Relaxed);
             Ok(response.map(|body| Body::new(Staying { inner: body, stay })))
         })

@@ -149,6 +149,7 @@ where
             () = sleep(age(&self.limits, self.address)) => {}
         }
         connection.as_mut().graceful_shutdown();
+        conduct.leaving.cancel();
         // Requests in flight may end; then, or when the grace is over, a connection that does not close is cut.
         let last = async {
             let end = Instant::now() + self.limits.grace;

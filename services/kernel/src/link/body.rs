@@ -4,10 +4,58 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures::StreamExt;
 use h2::{Reason, RecvStream, SendStream};
 use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
 use tonic::Status;
 use tonic::body::Body;
+
+use crate::relay::LONGEST_QUESTION;
+
+/// A request's body, read as far as a relay would take it.
+pub(super) enum Question {
+    /// All of it.
+    Short(Bytes),
+    /// There is more than a relay takes.
+    Long(Body),
+}
+
+impl From<Question> for Body {
+    fn from(question: Question) -> Self {
+        match question {
+            Question::Short(all) => Body::new(Full::new(all)),
+            Question::Long(body) => body,
+        }
+    }
+}
+
+/// Reads a body until it is all there, or is too long for a relay.
+///
+/// # Errors
+/// Where it breaks off.
+pub(super) async fn question(mut body: Body) -> Result<Question, Status> {
+    let mut come: Vec<Bytes> = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await.transpose()? {
+        let Ok(data) = frame.into_data() else { break };
+        length += data.len();
+        come.push(data);
+        if length > LONGEST_QUESTION {
+            let come = futures::stream::iter(come.into_iter().map(|data| Ok(Frame::data(data))));
+            let all = come.chain(BodyStream::new(body));
+            return Ok(Question::Long(Body::new(StreamBody::new(all))));
+        }
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    let all = match come.as_slice() {
+        [one] => one.clone(),
+        several => several.concat().into(),
+    };
+    Ok(Question::Short(all))
+}
 
 /// A request's body on its way. The other side's windows bound what is held here to one frame.
 pub(super) struct Upload {

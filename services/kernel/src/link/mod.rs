@@ -1,7 +1,8 @@
 //! The way to a role that runs elsewhere: a few connections of HTTP/2 that calls share.
 //!
-//! Written on the frames' library itself. A general client hands each call through queues between tasks; a gateway does
-//! nothing but pass calls on, and those queues are most of what it would do.
+//! Most calls go together on one stream, a [relay](crate::relay); a long question, or one to somebody who has no relay,
+//! gets a stream of its own. Written on the frames' library itself. A general client hands each call through queues between
+//! tasks; a gateway does nothing but pass calls on, and those queues are most of what it would do.
 
 mod body;
 mod dial;
@@ -15,14 +16,16 @@ use std::task::Poll;
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
-use http::{HeaderName, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderName, Request, Response, Uri, Version};
 use http_body::Body as _;
+use http_body_util::Full;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use self::body::{Answer, Upload};
+use self::body::{Answer, Question, Upload, question};
 use self::dial::Slot;
 use crate::error::Error;
+use crate::relay::{self, Asked};
 
 /// Connections to one role. More let several processors work for one role; fewer let more frames share a write.
 const CONNECTIONS: usize = 2;
@@ -66,18 +69,52 @@ impl Link {
     /// # Errors
     /// `UNAVAILABLE` if nobody answers there, or the connection breaks.
     pub(crate) async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let (mut head, body) = request.into_parts();
+        head.extensions.clear();
+        OF_CONNECTIONS.iter().for_each(|name| drop(head.headers.remove(name)));
+        let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let body = match question(body).await {
+            // Too slow: that is told, and it is nothing that the role did.
+            Err(status) if status.code() == Code::DeadlineExceeded => return Ok(status.into_http()),
+            // Nobody is left to be told; whoever waits here is about to be dropped, or has a deadline.
+            Err(_) => std::future::pending().await,
+            Ok(Question::Short(body)) if relay::fits(path, &head.headers, &body) => {
+                if let Some(asked) = self.ask(path, &head.headers, &body).await? {
+                    return asked.await;
+                }
+                Body::new(Full::new(body))
+            }
+            Ok(body) => body.into(),
+        };
+        let way = self.slot().ready().await?;
+        self.send(way.plain.clone(), Request::from_parts(head, body)).await
+    }
+
+    fn slot(&self) -> &Slot {
         let turn = self.0.next.fetch_add(1, Ordering::Relaxed) % CONNECTIONS;
         let [first, ..] = &self.0.slots;
-        let connection = self.0.slots.get(turn).unwrap_or(first).ready().await?;
-        self.send(connection, request).await
+        self.0.slots.get(turn).unwrap_or(first)
+    }
+
+    /// Asks over a relay. None where the role has none, or has no room on it.
+    async fn ask(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Option<Asked>, Status> {
+        let slot = self.slot();
+        // A role that leaves says so at any time; then there is another connection to be had.
+        for _ in 0..2 {
+            let way = slot.ready().await?;
+            let Some(calls) = &way.relay else { break };
+            if let Some(asked) = calls.ask(path, headers, body) {
+                return Ok(Some(asked));
+            }
+        }
+        Ok(None)
     }
 
     async fn send(&self, mut connection: SendRequest<Bytes>, request: Request<Body>) -> Result<Response<Body>, Status> {
+        connection = connection.ready().await.map_err(broken)?;
         let (mut head, body) = request.into_parts();
         head.uri = self.absolute(head.uri.path_and_query());
         head.version = Version::HTTP_2;
-        head.extensions.clear();
-        OF_CONNECTIONS.iter().for_each(|name| drop(head.headers.remove(name)));
         let ends = body.is_end_stream();
         let sent = connection.send_request(Request::from_parts(head, ()), ends);
         let (mut response, stream) = sent.map_err(broken)?;
@@ -88,9 +125,8 @@ impl Link {
                 upload = None;
                 match ended {
                     None => {}
-                    // Too slow: that is told, and it is nothing that the role did.
+                    // As in `call`.
                     Some(status) if status.code() == Code::DeadlineExceeded => return Poll::Ready(Err(status)),
-                    // Nobody is left to be told; whoever waits here is about to be dropped, or has a deadline.
                     Some(_) => is_gone = true,
                 }
             }

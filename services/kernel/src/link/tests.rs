@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-/// A role that answers each call with its body and a trailer.
+/// A role that knows no relay, and answers each call with its body and a trailer.
 async fn role(listener: TcpListener, most: usize) {
     for _ in 0..most {
         let (socket, _) = listener.accept().await.unwrap();
@@ -13,6 +13,11 @@ async fn role(listener: TcpListener, most: usize) {
             let mut connection = h2::server::handshake(socket).await.unwrap();
             while let Some(Ok((request, mut respond))) = connection.accept().await {
                 tokio::spawn(async move {
+                    if request.uri().path() == relay::PATH {
+                        let status = Status::unimplemented("").into_http::<()>();
+                        respond.send_response(status, true).unwrap();
+                        return;
+                    }
                     assert_eq!(request.uri().path(), "/a.B/C");
                     assert!(!request.headers().contains_key("keep-alive"));
                     let mut body = request.into_body();
