@@ -108,8 +108,10 @@ async fn measure(shape: Shape, name: &str, sizes: &[usize]) -> Vec<Figures> {
         let times = rush(&swarm, open, size).await;
         let cpu = (memory.cpu() - busy).as_secs_f64() * 1e6 / times.received.max(1) as f64;
         let orders = memory.used().saturating_sub(opened);
+        let later = memory.used().saturating_sub(before) as f64 / size as f64;
         println!(
-            "  {name}, {size}: {kib:.1} KiB each; {times}, {cpu:.1} us of processor a message; orders took {orders} KiB"
+            "  {name}, {size}: {kib:.1} KiB each, {later:.1} after the orders; {times}, {cpu:.1} us of processor a message; \
+             orders took {orders} KiB"
         );
         let mut beside_slow = None;
         if size == FEW {

@@ -71,14 +71,15 @@ impl Door {
         draining: tokio_util::sync::CancellationToken,
     ) -> Self {
         let idempotency = Idempotency::new(master, world.clone());
+        let is_server = db.is_postgres();
         Self {
             db,
             world,
             bell,
             trust,
             idempotency,
-            reads: Outage::none("reads"),
-            changes: Outage::none("changes"),
+            reads: Outage::none("reads", is_server),
+            changes: Outage::none("changes", is_server),
             draining,
         }
     }

@@ -15,8 +15,9 @@ use crate::error::Error;
 const FAILURES: u32 = 2;
 /// A call that fails after so long, while nobody was answered, says as much by itself.
 const SILENCE: Duration = Duration::from_secs(1);
-/// So do so many who wait while nobody was answered for as long: the first of them will not fail before its statement's
-/// time is over, and until then those who come would fill what a business may have running at once.
+/// So do so many who wait for a server while nobody was answered for as long: the first of them will not fail before its
+/// statement's time is over, and until then those who come would fill what a business may have running at once. A file's
+/// one writer may stand still for a second on a slow disk, and goes on.
 const CROWD: usize = 16;
 /// After a failure nobody asks for so long.
 const REST: Duration = Duration::from_millis(250);
@@ -25,6 +26,8 @@ const REST: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 pub(super) struct Outage {
     kind: &'static str,
+    /// So many who wait in silence are enough.
+    crowd: usize,
     state: Arc<Mutex<State>>,
 }
 
@@ -50,10 +53,12 @@ pub(super) struct Asking {
 }
 
 impl Outage {
-    /// Nothing was seen yet. `kind` is what these calls are called in metrics and logs.
-    pub(super) fn none(kind: &'static str) -> Self {
+    /// Nothing was seen yet. `kind` is what these calls are called in metrics and logs; `is_server`: the database is a
+    /// server, and no file.
+    pub(super) fn none(kind: &'static str, is_server: bool) -> Self {
+        let crowd = if is_server { CROWD } else { usize::MAX };
         let state = Arc::default();
-        Self { kind, state }
+        Self { kind, crowd, state }
     }
 
     /// A call begins.
@@ -71,7 +76,7 @@ impl Outage {
             return Err(away());
         }
         state.waiting += 1;
-        if state.waiting == CROWD {
+        if state.waiting == self.crowd {
             state.quiet_since = Some(now);
         }
         state.trying = is_trial;
@@ -138,7 +143,7 @@ impl Drop for Asking {
         if let Ok(mut state) = self.outage.state.lock() {
             state.waiting -= 1;
             state.trying &= !self.is_trial;
-            if state.waiting < CROWD {
+            if state.waiting < self.outage.crowd {
                 state.quiet_since = None;
             }
         }
@@ -169,7 +174,7 @@ mod tests {
 
     #[test]
     fn it_is_away_after_two_failures_in_a_row_and_one_call_at_a_time_tries() {
-        let (outage, born) = (Outage::none("reads"), Instant::now());
+        let (outage, born) = (Outage::none("reads", true), Instant::now());
         let at = |ms| born + Duration::from_millis(ms);
         let calls: Vec<Asking> = (0..50).map(|_| outage.begin(at(0)).unwrap()).collect();
         calls.into_iter().for_each(|call| call.ended(&lost(), at(1)));
@@ -193,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_silent_database_is_away_after_one_call_and_a_refusal_says_nothing() {
-        let (outage, born) = (Outage::none("changes"), Instant::now());
+        let (outage, born) = (Outage::none("changes", true), Instant::now());
         let at = |ms| born + Duration::from_millis(ms);
         let slow = outage.begin(at(0)).unwrap();
         outage.begin(at(100)).unwrap().ended(&Ok(()), at(200));
@@ -210,7 +215,7 @@ mod tests {
     }
     #[test]
     fn a_crowd_that_waits_in_silence_says_that_it_is_away_before_anybody_fails() {
-        let (outage, born) = (Outage::none("changes"), Instant::now());
+        let (outage, born) = (Outage::none("changes", true), Instant::now());
         let at = |ms| born + Duration::from_millis(ms);
         let mut crowd: Vec<Asking> = (0..16).map(|_| outage.begin(at(0)).unwrap()).collect();
         let one_more = outage.begin(at(999)).expect("it may be slow");
@@ -226,5 +231,8 @@ mod tests {
         outage.begin(at(10_254)).expect("it answers").ended(&Ok(()), at(11_200));
         drop((crowd, slow));
         drop(outage.begin(at(20_000)).expect("nobody waits"));
+        let file = Outage::none("changes", false);
+        let _crowd: Vec<Asking> = (0..100).map(|_| file.begin(at(0)).unwrap()).collect();
+        drop(file.begin(at(1_900)).expect("its disk may be slow"));
     }
 }

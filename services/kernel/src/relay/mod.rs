@@ -8,14 +8,19 @@
 //! had come alone. A call's number is never used twice on a relay, so a late answer can reach nobody else. What a call may
 //! have on its way is bounded ([`WINDOW`]), so one that nobody reads stops nobody (RELIABILITY R-19).
 
+mod answering;
+mod bodies;
 mod caller;
+mod ends;
 mod role;
+mod running;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use caller::{Asked, Calls, Ends};
+pub(crate) use caller::{Asked, Calls};
+pub(crate) use ends::Ends;
 pub(crate) use role::open;
 pub(crate) use wire::fits;
 

@@ -3,28 +3,27 @@
 //! The relay is the body of one answer. Asked for its next frame it takes in what has come and hands out what has been
 //! answered meanwhile by any call.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE as TYPE;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body::{Body as _, Frame as Part};
 use http_body_util::Full;
-use tokio::task::AbortHandle;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service;
 
-use super::wire::{Frame, Frames, Garbled, length_of};
-use super::{CONTENT_TYPE, LONGEST_HEADERS, MOST_CALLS, MUCH, PIECE, WINDOW};
+use super::answering::{Answering, answer, trailers_of};
+use super::running::{Running, Shared};
+use super::wire::{Frame, Frames, Garbled};
+use super::{CONTENT_TYPE, MOST_CALLS};
 use crate::error::Error;
 
 /// Opens a relay: the answer to this request carries the answers to all that come in its body. `leaving` is cancelled when
@@ -46,97 +45,6 @@ where
     let speaks = HeaderValue::from_static(CONTENT_TYPE);
     response.headers_mut().insert(TYPE, speaks);
     response
-}
-
-/// What the relay and the calls on it share.
-#[derive(Default)]
-struct Shared(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    out: BytesMut,
-    /// The relay's own, where it waits for something to send.
-    sender: Option<Waker>,
-    /// Those who wait until less is waiting to be sent.
-    held_up: Vec<Waker>,
-    running: HashMap<u64, Running>,
-}
-
-/// A call on its way.
-#[derive(Default)]
-struct Running {
-    task: Option<AbortHandle>,
-    /// So much of the answer was sent beyond what was granted.
-    owed: usize,
-    waits: Option<Waker>,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn send(&self, call: u64, frame: &Frame) {
-        self.send_from(self.state(), call, frame);
-    }
-
-    /// The last frame of a call.
-    fn end(&self, call: u64, frame: &Frame) {
-        let mut state = self.state();
-        state.running.remove(&call);
-        self.send_from(state, call, frame);
-    }
-
-    fn send_from(&self, mut state: MutexGuard<'_, State>, call: u64, frame: &Frame) {
-        frame.put(call, &mut state.out);
-        let sender = state.sender.take();
-        drop(state);
-        if let Some(sender) = sender {
-            sender.wake();
-        }
-    }
-
-    /// Until a piece of this call's answer may be sent.
-    fn poll_room(&self, call: u64, context: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.state();
-        if state.out.len() >= MUCH {
-            state.held_up.push(context.waker().clone());
-            return Poll::Pending;
-        }
-        let Some(running) = state.running.get_mut(&call) else {
-            return Poll::Ready(());
-        };
-        if running.owed + PIECE > WINDOW {
-            running.waits = Some(context.waker().clone());
-            return Poll::Pending;
-        }
-        Poll::Ready(())
-    }
-
-    fn owe(&self, call: u64, bytes: usize) {
-        if let Some(running) = self.state().running.get_mut(&call) {
-            running.owed += bytes;
-        }
-    }
-
-    fn grant(&self, call: u64, bytes: u32) {
-        let mut state = self.state();
-        let waits = state.running.get_mut(&call).and_then(|running| {
-            running.owed = running.owed.saturating_sub(bytes as usize);
-            running.waits.take()
-        });
-        drop(state);
-        if let Some(waits) = waits {
-            waits.wake();
-        }
-    }
-
-    fn cancel(&self, call: u64) {
-        let running = self.state().running.remove(&call);
-        if let Some(task) = running.and_then(|running| running.task) {
-            task.abort();
-        }
-    }
 }
 
 struct Relay<S> {
@@ -208,8 +116,7 @@ where
         }
         state.running.insert(call, Running::default());
         drop(state);
-        let shared = Arc::clone(&self.shared);
-        let answering = Answering { shared, call };
+        let answering = Answering::new(&self.shared, call);
         let task = tokio::spawn(answer(self.service.clone(), request, answering)).abort_handle();
         if let Some(running) = self.shared.state().running.get_mut(&call) {
             running.task = Some(task);
@@ -267,123 +174,6 @@ fn garbled() -> Status {
         "this is not what a relay carries",
     )
     .to_status()
-}
-
-async fn answer<S>(mut service: S, request: Request<Body>, answering: Answering)
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-{
-    let handled = service.call(request);
-    // A stream that begins here may last an hour; it keeps what it needs itself, and no more.
-    drop(service);
-    let response = match handled.await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
-    answering.all_of(response).await;
-}
-
-/// A call's way to say what it answers. Dropped before the end, it says that no more will come.
-struct Answering {
-    shared: Arc<Shared>,
-    call: u64,
-}
-
-impl Answering {
-    async fn all_of(self, response: Response<Body>) {
-        let (head, mut body) = response.into_parts();
-        if length_of(&head.headers) > LONGEST_HEADERS {
-            return self.shared.end(self.call, &Frame::End(too_long()));
-        }
-        let mut first = Bytes::new();
-        let whole = poll_fn(|context| Poll::Ready(first_of(&mut body, &mut first, context))).await;
-        let begins = |data, trailers| Frame::Answer {
-            status: head.status,
-            headers: head.headers,
-            data,
-            trailers,
-        };
-        if let Some(trailers) = whole.as_ref().filter(|_| first.len() <= PIECE) {
-            let trailers = Some(trailers.clone());
-            return self.shared.end(self.call, &begins(first, trailers));
-        }
-        self.shared.send(self.call, &begins(Bytes::new(), None));
-        self.pieces(first).await;
-        let trailers = match whole {
-            Some(trailers) => trailers,
-            None => self.rest_of(body).await,
-        };
-        self.shared.end(self.call, &Frame::End(trailers));
-    }
-
-    async fn rest_of(&self, mut body: Body) -> HeaderMap {
-        loop {
-            match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-                None => return HeaderMap::new(),
-                // What broke off has no end that could be told: whoever waits sees that.
-                Some(Err(_)) => return HeaderMap::new(),
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.pieces(data).await,
-                    Err(frame) => return bounded(frame),
-                },
-            }
-        }
-    }
-
-    async fn pieces(&self, mut data: Bytes) {
-        while !data.is_empty() {
-            let piece = data.split_to(data.len().min(PIECE));
-            poll_fn(|context| self.shared.poll_room(self.call, context)).await;
-            self.shared.owe(self.call, piece.len());
-            self.shared.send(self.call, &Frame::Piece(piece));
-        }
-    }
-}
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        let unfinished = self.shared.state().running.contains_key(&self.call);
-        if unfinished {
-            let lost = Error::internal("a call on a relay ended without an answer").to_status();
-            self.shared.end(self.call, &Frame::End(trailers_of(&lost)));
-        }
-    }
-}
-
-/// What is there at once, so that it goes together with the head; with what follows it where that is all.
-fn first_of(body: &mut Body, first: &mut Bytes, context: &mut Context<'_>) -> Option<HeaderMap> {
-    while first.len() <= PIECE {
-        match Pin::new(&mut *body).poll_frame(context) {
-            Poll::Pending => return None,
-            Poll::Ready(None | Some(Err(_))) => return Some(HeaderMap::new()),
-            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                Ok(data) if first.is_empty() => *first = data,
-                Ok(data) => *first = [&first[..], &data[..]].concat().into(),
-                Err(frame) => return Some(bounded(frame)),
-            },
-        }
-    }
-    None
-}
-
-fn bounded(trailers: Part<Bytes>) -> HeaderMap {
-    let trailers = trailers.into_trailers().unwrap_or_default();
-    if length_of(&trailers) > LONGEST_HEADERS {
-        too_long()
-    } else {
-        trailers
-    }
-}
-
-fn too_long() -> HeaderMap {
-    trailers_of(&Error::internal("an answer's headers are longer than a relay carries").to_status())
-}
-
-fn trailers_of(status: &Status) -> HeaderMap {
-    let mut trailers = HeaderMap::new();
-    // Fails only for a message that is no header, and then says so.
-    let _ = status.add_header(&mut trailers);
-    trailers
 }
 
 impl<S> http_body::Body for Relay<S>
