@@ -18,7 +18,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// So do so many who wait for a server while nobody was answered for as long: the first of them will not fail before its
 /// statement's time is over, and until then those who come would fill what a business may have running at once. A file's
 /// one writer may stand still for a second on a slow disk, and goes on.
-const CROWD: usize = 16;
+const CROWD: usize = 8;
 /// After a failure nobody asks for so long.
 const REST: Duration = Duration::from_millis(250);
 
@@ -217,13 +217,13 @@ mod tests {
     fn a_crowd_that_waits_in_silence_says_that_it_is_away_before_anybody_fails() {
         let (outage, born) = (Outage::none("changes", true), Instant::now());
         let at = |ms| born + Duration::from_millis(ms);
-        let mut crowd: Vec<Asking> = (0..16).map(|_| outage.begin(at(0)).unwrap()).collect();
+        let mut crowd: Vec<Asking> = (0..CROWD).map(|_| outage.begin(at(0)).unwrap()).collect();
         let one_more = outage.begin(at(999)).expect("it may be slow");
         one_more.ended(&Ok(()), at(1_000));
         let slow = outage.begin(at(1_999)).expect("one was answered a second ago");
-        drop(crowd.split_off(8));
+        drop(crowd.split_off(CROWD / 2));
         drop(outage.begin(at(9_000)).expect("they are too few to tell"));
-        crowd.extend((0..8).map(|_| outage.begin(at(9_000)).unwrap()));
+        crowd.extend((0..CROWD / 2).map(|_| outage.begin(at(9_000)).unwrap()));
         drop(outage.begin(at(9_999)).expect("they have only just come"));
         assert_eq!(outage.begin(at(10_001)).err().unwrap().reason, "DATABASE_UNAVAILABLE");
         let trial = outage.begin(at(10_252)).expect("one may try");
