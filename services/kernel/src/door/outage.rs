@@ -213,6 +213,7 @@ mod tests {
         let next = outage.begin(at(4_302)).expect("the next may try at once");
         assert!(next.is_trial, "a refusal may have been made without the database");
     }
+
     #[test]
     fn a_crowd_that_waits_in_silence_says_that_it_is_away_before_anybody_fails() {
         let (outage, born) = (Outage::none("changes", true), Instant::now());
