@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use muster_kernel::db::Db;
 use muster_proto::orders::v1::{
-    ListOrdersRequest, ListOrdersResponse, Order, PlaceOrderRequest, PlaceOrderResponse, WatchKitchenRequest,
-    watch_kitchen_response,
+    ListOrdersRequest, ListOrdersResponse, Order, PlaceOrderRequest, PlaceOrderResponse, VoidOrderRequest,
+    VoidOrderResponse, WatchKitchenRequest, watch_kitchen_response,
 };
 use muster_tests::bench::rows::{handed_out, owner_of};
 use muster_tests::client::Caller;
@@ -26,6 +26,7 @@ use muster_tests::town::{Shape, Town};
 use uuid::Uuid;
 
 const PLACE: &str = "/muster.orders.v1.OrderService/PlaceOrder";
+const VOID: &str = "/muster.orders.v1.OrderService/VoidOrder";
 const LIST: &str = "/muster.orders.v1.OrderService/ListOrders";
 /// Each call is made so often, and the median counts.
 const TIMES: usize = 41;
@@ -143,15 +144,16 @@ async fn calls(town: &Town, order: &Order, stage: usize) -> Vec<(&'static str, D
         times.push(screen(town).await);
     }
     seen.push(("watch, one more screen", median(times)));
+    let mut placed = Vec::new();
     // What the filling left to be written down, and cold caches, are not what is measured.
     for number in 0..TIMES {
-        place(&waiter, &format!("scale-before-{stage}-{number}"), two_burgers(town)).await;
+        placed.push(place(&waiter, &format!("scale-before-{stage}-{number}"), two_burgers(town)).await);
     }
     let mut times = Vec::new();
     for number in 0..TIMES {
         let (key, order) = (format!("scale-{stage}-{number}"), two_burgers(town));
         let started = Instant::now();
-        place(&waiter, &key, order).await;
+        placed.push(place(&waiter, &key, order).await);
         times.push(started.elapsed());
     }
     seen.push(("place", median(times)));
@@ -170,12 +172,28 @@ async fn calls(town: &Town, order: &Order, stage: usize) -> Vec<(&'static str, D
         }
         seen.push((what, median(times)));
     }
+    clear(town, placed).await;
     seen
 }
 
-async fn place(waiter: &Caller, key: &str, order: PlaceOrderRequest) {
+async fn place(waiter: &Caller, key: &str, order: PlaceOrderRequest) -> Order {
     let placed: Result<PlaceOrderResponse, _> = waiter.call_once(PLACE, key, order).await;
-    placed.expect("an order is placed");
+    placed.expect("an order is placed").order.expect("the order")
+}
+
+/// The kitchen has as much to do in the next stage as it had in this one.
+async fn clear(town: &Town, orders: Vec<Order>) {
+    let manager = Caller::sign_in(town.channel().await, "juniper", "mara").await;
+    for order in orders {
+        let request = VoidOrderRequest {
+            order_id: order.id.clone(),
+            reason: "a measurement".to_owned(),
+            ..VoidOrderRequest::default()
+        };
+        let voided: Result<VoidOrderResponse, _> =
+            manager.call_once(VOID, &format!("void-{}", order.id), request).await;
+        voided.expect("an order is voided");
+    }
 }
 
 /// From asking to watch to the snapshot.

@@ -6,7 +6,7 @@ pub mod demo;
 pub mod dev;
 mod housekeeping;
 pub mod listeners;
-mod memory;
+pub mod memory;
 pub mod migrate;
 mod ops;
 pub mod process;

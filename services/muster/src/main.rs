@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use muster::cli::{Cli, Command};
-use muster::{check, dev, migrate, serve, tenant};
+use muster::{check, dev, memory, migrate, serve, tenant};
 use muster_kernel::config::{Config, DEFAULTS};
 use muster_kernel::telemetry::Telemetry;
 
@@ -15,6 +15,7 @@ use muster_kernel::telemetry::Telemetry;
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    memory::use_small_pages();
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,

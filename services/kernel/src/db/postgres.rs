@@ -37,6 +37,11 @@ pub(super) fn options(service: &str, url: &str) -> Result<PgConnectOptions, Erro
         ("idle_in_transaction_session_timeout", "10s"),
         // What a caller no longer waits for ends soon after (RELIABILITY G-13).
         ("client_connection_check_interval", "50ms"),
+        // Lists are read from their index until the page is full. Of a table that was never analysed PostgreSQL believes
+        // that a tenant has a row or two, and sorts the million it has.
+        ("enable_sort", "off"),
+        // Compiling takes longer than anything that is asked here, and is tried wherever a sort cannot be helped.
+        ("jit", "off"),
     ]))
 }
 

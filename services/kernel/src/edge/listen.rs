@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use http::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -73,10 +74,17 @@ pub async fn serve<S>(
             limits: limits.clone(),
             stop: stop.clone(),
         };
-        let (tls, hard_stop) = (tls.clone(), hard_stop.clone());
+        // In a box, as what it opens: of a connection that lasts for hours only what it is doing now takes room.
+        let opening = Box::pin(connection.open(socket, tls.clone()));
+        let hard_stop = hard_stop.clone();
         connections.spawn(async move {
+            let whole = async {
+                if let Some(talk) = opening.await {
+                    talk.await;
+                }
+            };
             tokio::select! {
-                () = connection.run(socket, tls) => {}
+                () = whole => {}
                 () = hard_stop.cancelled() => {}
             }
             drop(place);
@@ -103,23 +111,20 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
-    async fn run(self, socket: TcpStream, tls: Option<ReloadingTls>) {
+    /// Waits until the client speaks, and greets it where there is TLS. None where it does not come to that in time.
+    async fn open(self, socket: TcpStream, tls: Option<ReloadingTls>) -> Option<BoxFuture<'static, ()>> {
         let _ = socket.set_nodelay(true);
         // One deadline for both, so that one cannot be had after the other.
         let opened_by = self.accepted + self.limits.first_bytes;
         if !timeout_at(opened_by, speaks(&socket)).await.unwrap_or(false) {
-            return;
+            return None;
         }
-        // In boxes of their own: a connection without TLS need not keep room for one with it.
-        match tls {
-            None => Box::pin(self.talk(socket)).await,
-            Some(tls) => {
-                let Some(acceptor) = tls.acceptor() else { return };
-                let greeted = Box::pin(timeout_at(opened_by, acceptor.accept(socket))).await;
-                if let Ok(Ok(stream)) = greeted {
-                    Box::pin(self.talk(stream)).await;
-                }
-            }
+        let Some(tls) = tls else {
+            return Some(Box::pin(self.talk(socket)));
+        };
+        match timeout_at(opened_by, tls.acceptor()?.accept(socket)).await {
+            Ok(Ok(stream)) => Some(Box::pin(self.talk(stream))),
+            _ => None,
         }
     }
 

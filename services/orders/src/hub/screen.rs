@@ -79,7 +79,8 @@ impl Screen {
 
     /// The stream.
     pub fn stream(self) -> impl Stream<Item = Result<Part, Status>> + Send {
-        futures::stream::unfold(self, |mut screen| async move {
+        // In a box, or it would take its room twice: between two messages, and while the next one is waited for.
+        futures::stream::unfold(Box::new(self), |mut screen| async move {
             let part = screen.next().await;
             Some((Ok(part), screen))
         })

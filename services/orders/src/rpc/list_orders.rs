@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Api, missing_location};
 use crate::domain::time::micros;
 use crate::error::OrdersError;
-use crate::store::order::{self, Filter};
+use crate::store::listing::{self, Filter};
 use crate::store::{id, location};
 
 const OPEN: [OrderStatus; 3] = [OrderStatus::Placed, OrderStatus::InProgress, OrderStatus::Ready];
@@ -45,7 +45,7 @@ pub async fn handle(
     let mut orders = Vec::new();
     for location in places(unit, tenant, &request.location_id).await? {
         filter.location = location;
-        orders.extend(order::list(unit.conn().await?, tenant, &filter, size + 1).await?);
+        orders.extend(listing::list(unit.conn().await?, tenant, &filter, size + 1).await?);
     }
     orders.sort_by_cached_key(|order| std::cmp::Reverse(place(order)));
     let size = usize::try_from(size).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! SQL: one text for both engines. Every function takes the tenant.
 
 pub mod board;
+pub mod listing;
 pub mod location;
 pub mod menu;
 pub mod menu_cache;

@@ -5,7 +5,7 @@ use muster_kernel::db::Conn;
 use muster_kernel::db::closing::Insert;
 use muster_kernel::db::many::{Does, Kind, Many, Value};
 use muster_kernel::{exec, on};
-use muster_proto::orders::v1::{Order, OrderStatus};
+use muster_proto::orders::v1::Order;
 use prost::Message;
 use uuid::Uuid;
 
@@ -141,122 +141,6 @@ pub async fn bumped_since(conn: &mut Conn, tenant: Uuid, location: Uuid, since: 
         .bind(since)
         .bind(MOST_RECENT)
         .fetch_all(c))?;
-    decode_all(&rows)
-}
-
-/// Which orders to list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
-    /// Of this location; of all, when there is none.
-    pub location: Option<Uuid>,
-    /// With one of these statuses. At most five; none stands for all.
-    pub statuses: Vec<OrderStatus>,
-    /// Of this day of business; of all, when it is empty.
-    pub business_date: String,
-    /// Placed before this moment and id: where the page before ended.
-    pub before: (i64, Uuid),
-}
-
-impl Default for Filter {
-    fn default() -> Self {
-        let (statuses, business_date) = (Vec::new(), String::new());
-        Self {
-            location: None,
-            statuses,
-            business_date,
-            before: (i64::MAX, Uuid::max()),
-        }
-    }
-}
-
-/// Orders, the newest first.
-///
-/// # Errors
-/// If the database is out of reach.
-pub async fn list(conn: &mut Conn, tenant: Uuid, filter: &Filter, limit: i64) -> Result<Vec<Order>, Error> {
-    if filter.statuses.is_empty() && filter.business_date.is_empty() {
-        return list_any(conn, tenant, filter, limit).await;
-    }
-    // A fixed number of places, so that the text is the same for every filter.
-    let any = [1, 2, 3, 4, 5];
-    let named: Vec<i32> = filter.statuses.iter().map(|status| i32::from(*status)).collect();
-    let wanted: [i32; 5] = std::array::from_fn(|index| {
-        let place = if named.is_empty() {
-            any.get(index)
-        } else {
-            named.get(index).or(named.first())
-        };
-        place.copied().unwrap_or_default()
-    });
-    let [s1, s2, s3, s4, s5] = wanted;
-    // An open order is on the board, too: without saying so, few open ones are looked for among all that there ever were.
-    let is_open = |status: &OrderStatus| !matches!(status, OrderStatus::Fulfilled | OrderStatus::Voided);
-    let open = !filter.statuses.is_empty() && filter.statuses.iter().all(is_open);
-    let sql = match (filter.location.is_some(), open) {
-        (false, false) => {
-            "SELECT state FROM orders WHERE tenant_id = $1 AND (placed_at, id) < ($2, $3) \
-             AND ($4 = '' OR business_date = $4) AND status IN ($5, $6, $7, $8, $9) AND $10 = $10 \
-             ORDER BY placed_at DESC, id DESC LIMIT $11"
-        }
-        (false, true) => {
-            "SELECT state FROM orders WHERE tenant_id = $1 AND on_board AND (placed_at, id) < ($2, $3) \
-             AND ($4 = '' OR business_date = $4) AND status IN ($5, $6, $7, $8, $9) AND $10 = $10 \
-             ORDER BY placed_at DESC, id DESC LIMIT $11"
-        }
-        (true, false) => {
-            "SELECT state FROM orders WHERE tenant_id = $1 AND location_id = $10 AND (placed_at, id) < ($2, $3) \
-             AND ($4 = '' OR business_date = $4) AND status IN ($5, $6, $7, $8, $9) \
-             ORDER BY placed_at DESC, id DESC LIMIT $11"
-        }
-        (true, true) => {
-            "SELECT state FROM orders WHERE tenant_id = $1 AND location_id = $10 AND on_board \
-             AND (placed_at, id) < ($2, $3) AND ($4 = '' OR business_date = $4) \
-             AND status IN ($5, $6, $7, $8, $9) ORDER BY placed_at DESC, id DESC LIMIT $11"
-        }
-    };
-    let rows: Vec<(Vec<u8>,)> = on!(conn, |c| sqlx::query_as(sql)
-        .bind(tenant)
-        .bind(filter.before.0)
-        .bind(filter.before.1)
-        .bind(filter.business_date.as_str())
-        .bind(s1)
-        .bind(s2)
-        .bind(s3)
-        .bind(s4)
-        .bind(s5)
-        .bind(filter.location.unwrap_or_default())
-        .bind(limit)
-        .fetch_all(c))?;
-    decode_all(&rows)
-}
-
-/// Orders of any status and day. Texts of their own: where a condition stands that might hold, PostgreSQL, as long as it
-/// knows little of the table, believes that few rows are left, and sorts all of them.
-async fn list_any(conn: &mut Conn, tenant: Uuid, filter: &Filter, limit: i64) -> Result<Vec<Order>, Error> {
-    let (moment, id) = filter.before;
-    let rows: Vec<(Vec<u8>,)> = match filter.location {
-        Some(location) => {
-            let sql = "SELECT state FROM orders WHERE tenant_id = $1 AND location_id = $2 \
-                       AND (placed_at, id) < ($3, $4) ORDER BY placed_at DESC, id DESC LIMIT $5";
-            on!(conn, |c| sqlx::query_as(sql)
-                .bind(tenant)
-                .bind(location)
-                .bind(moment)
-                .bind(id)
-                .bind(limit)
-                .fetch_all(c))?
-        }
-        None => {
-            let sql = "SELECT state FROM orders WHERE tenant_id = $1 AND (placed_at, id) < ($2, $3) \
-                       ORDER BY placed_at DESC, id DESC LIMIT $4";
-            on!(conn, |c| sqlx::query_as(sql)
-                .bind(tenant)
-                .bind(moment)
-                .bind(id)
-                .bind(limit)
-                .fetch_all(c))?
-        }
-    };
     decode_all(&rows)
 }
 

@@ -9,6 +9,7 @@
 
 mod diner;
 mod kitchen;
+mod listing;
 mod memory;
 mod menu;
 mod orders;
