@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use muster_kernel::db::Db;
 use muster_proto::orders::v1::{
-    ListOrdersRequest, ListOrdersResponse, Order, PlaceOrderRequest, PlaceOrderResponse, VoidOrderRequest,
-    VoidOrderResponse, WatchKitchenRequest, watch_kitchen_response,
+    BumpOrderRequest, BumpOrderResponse, ListOrdersRequest, ListOrdersResponse, Order, PlaceOrderRequest,
+    PlaceOrderResponse, WatchKitchenRequest, watch_kitchen_response,
 };
 use muster_tests::bench::rows::{handed_out, owner_of};
 use muster_tests::client::Caller;
@@ -26,7 +26,7 @@ use muster_tests::town::{Shape, Town};
 use uuid::Uuid;
 
 const PLACE: &str = "/muster.orders.v1.OrderService/PlaceOrder";
-const VOID: &str = "/muster.orders.v1.OrderService/VoidOrder";
+const BUMP: &str = "/muster.orders.v1.KitchenService/BumpOrder";
 const LIST: &str = "/muster.orders.v1.OrderService/ListOrders";
 /// Each call is made so often, and the median counts.
 const TIMES: usize = 41;
@@ -183,16 +183,16 @@ async fn place(waiter: &Caller, key: &str, order: PlaceOrderRequest) -> Order {
 
 /// The kitchen has as much to do in the next stage as it had in this one.
 async fn clear(town: &Town, orders: Vec<Order>) {
-    let manager = Caller::sign_in(town.channel().await, "juniper", "mara").await;
+    let expo = Caller::sign_in(town.channel().await, "juniper", "rosa").await;
     for order in orders {
-        let request = VoidOrderRequest {
+        let request = BumpOrderRequest {
             order_id: order.id.clone(),
-            reason: "a measurement".to_owned(),
-            ..VoidOrderRequest::default()
+            item_ids: order.items.iter().map(|item| item.id.clone()).collect(),
+            force: true,
+            ..BumpOrderRequest::default()
         };
-        let voided: Result<VoidOrderResponse, _> =
-            manager.call_once(VOID, &format!("void-{}", order.id), request).await;
-        voided.expect("an order is voided");
+        let bumped: Result<BumpOrderResponse, _> = expo.call_once(BUMP, &format!("bump-{}", order.id), request).await;
+        bumped.expect("an order is handed out");
     }
 }
 

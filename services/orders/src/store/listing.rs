@@ -91,12 +91,17 @@ const OPEN_OF_TENANT: &str = "WITH boards AS MATERIALIZED ( \
                               SELECT state FROM boards WHERE (placed_at, id) < ($2, $3) \
                               AND ($5 = '' OR business_date = $5) AND status IN ($6, $7, $8, $9, $10) \
                               ORDER BY placed_at DESC, id DESC LIMIT $11";
-/// All of the day are read, and sorted: read backwards from the newest, a day of last year passes over all since.
+/// All of the day are looked through, and those of the page read: backwards from the newest, a day of last year passes over
+/// all since. Where the page before ended is asked outside, or PostgreSQL would go by that.
 const DAY_OF_LOCATION: &str = "WITH of_day AS MATERIALIZED ( \
-                                   SELECT id, placed_at, status, state FROM orders \
-                                   WHERE tenant_id = $1 AND location_id = $4 AND business_date = $5) \
-                               SELECT state FROM of_day WHERE (placed_at, id) < ($2, $3) \
-                               AND status IN ($6, $7, $8, $9, $10) ORDER BY placed_at DESC, id DESC LIMIT $11";
+                                   SELECT id, placed_at, status FROM orders \
+                                   WHERE tenant_id = $1 AND location_id = $4 AND business_date = $5), \
+                               page AS MATERIALIZED ( \
+                                   SELECT id, placed_at FROM of_day \
+                                   WHERE (placed_at, id) < ($2, $3) AND status IN ($6, $7, $8, $9, $10) \
+                                   ORDER BY placed_at DESC, id DESC LIMIT $11) \
+                               SELECT orders.state FROM page JOIN orders ON orders.tenant_id = $1 AND orders.id = page.id \
+                               ORDER BY page.placed_at DESC, page.id DESC";
 
 /// Orders, the newest first.
 ///
