@@ -10,6 +10,7 @@
 pub mod model;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::DateTime;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
@@ -210,4 +211,18 @@ fn with_database(url: &str, database: &str, user: Option<&str>) -> String {
     let user = user.or_else(|| authority.rsplit_once('@').map(|(user, _)| user));
     let user = user.map(|user| format!("{user}@")).unwrap_or_default();
     format!("{scheme}://{user}{host}/{database}{query}")
+}
+
+/// Waits until it is so.
+///
+/// # Panics
+/// If it is not within five seconds.
+pub async fn eventually(is_so: impl Fn() -> bool) {
+    let waits = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let outcome = tokio::time::timeout(Duration::from_secs(5), waits).await;
+    outcome.expect("it becomes so within five seconds");
 }

@@ -22,7 +22,8 @@ use super::watch::{Watcher, faults, fresh};
 const HEALED_WITHIN: Duration = Duration::from_secs(60);
 /// So many acknowledged calls are asked again, to see whether the answer is still the same.
 const ASKED_AGAIN: usize = 200;
-const AT_ONCE: usize = 16;
+/// A spike on SQLite leaves a hundred thousand calls to be asked again, which are written in groups.
+const AT_ONCE: usize = 64;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// A try with a number from here on is the judge's own.
 const OWN_TRIES: u32 = 100;

@@ -242,3 +242,7 @@ impl Frames {
         Frame::read(kind, rest).map(|frame| Some((call, frame)))
     }
 }
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;

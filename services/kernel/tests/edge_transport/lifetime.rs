@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use muster_kernel::edge::Limits;
+use muster_kernel::testing::eventually;
 
 use crate::server::Server;
 use crate::wire::Client;
@@ -28,7 +29,7 @@ async fn g_09_what_is_in_flight_ends_well_when_its_connection_is_old() {
     let (long, late) = tokio::join!(long, late);
     assert_eq!(long.unwrap().status, 200);
     assert!(late.is_err(), "an old connection takes nothing new");
-    crate::server::eventually(|| client.is_over()).await;
+    eventually(|| client.is_over()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -50,7 +51,7 @@ async fn g_09_what_does_not_end_is_cut_after_the_grace() {
         client.call(Client::request("/hold"), Bytes::new()),
     );
     held.await.expect("it is cut").unwrap_err();
-    crate::server::eventually(|| server.running() == 0).await;
+    eventually(|| server.running() == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

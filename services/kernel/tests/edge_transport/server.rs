@@ -9,6 +9,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use muster_kernel::clock::World;
 use muster_kernel::edge::{self, Limits, ReloadingTls};
+use muster_kernel::testing::eventually;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -111,18 +112,6 @@ impl Server {
     pub async fn has_started(&self, count: usize) {
         eventually(|| self.started() >= count).await;
     }
-}
-
-/// Waits until it is so; fails after five seconds.
-pub async fn eventually(is_so: impl Fn() -> bool) {
-    let waits = async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), waits)
-        .await
-        .expect("it becomes so within five seconds");
 }
 
 async fn answer(request: Request<Body>) -> Response<Body> {

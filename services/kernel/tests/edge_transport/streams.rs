@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use muster_kernel::edge::Limits;
+use muster_kernel::testing::eventually;
 
-use crate::server::{Server, eventually};
+use crate::server::Server;
 use crate::wire::{Client, END_HEADERS, END_STREAM, closed_within, frame, frames, header_block, hello, kind, say};
 
 const MANY: u32 = 2_000;
