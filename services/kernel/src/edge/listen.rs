@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
 use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use http::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -73,19 +75,13 @@ pub async fn serve<S>(
             service: service.clone(),
             limits: limits.clone(),
             stop: stop.clone(),
+            hard_stop: hard_stop.clone(),
         };
         // In a box, as what it opens: of a connection that lasts for hours only what it is doing now takes room.
         let opening = Box::pin(connection.open(socket, tls.clone()));
-        let hard_stop = hard_stop.clone();
         connections.spawn(async move {
-            let whole = async {
-                if let Some(talk) = opening.await {
-                    talk.await;
-                }
-            };
-            tokio::select! {
-                () = whole => {}
-                () = hard_stop.cancelled() => {}
+            if let Some(talk) = opening.await {
+                talk.await;
             }
             drop(place);
         });
@@ -103,7 +99,16 @@ struct Connection<S> {
     accepted: Instant,
     service: S,
     limits: Limits,
+    /// It is to end in peace.
     stop: CancellationToken,
+    /// It is to end now.
+    hard_stop: CancellationToken,
+}
+
+/// How a connection is to end.
+enum End {
+    InPeace,
+    Now,
 }
 
 impl<S> Connection<S>
@@ -116,16 +121,21 @@ where
         let _ = socket.set_nodelay(true);
         // One deadline for both, so that one cannot be had after the other.
         let opened_by = self.accepted + self.limits.first_bytes;
-        if !timeout_at(opened_by, speaks(&socket)).await.unwrap_or(false) {
+        let speaks = tokio::select! {
+            speaks = timeout_at(opened_by, speaks(&socket)) => speaks.unwrap_or(false),
+            () = self.hard_stop.cancelled() => false,
+        };
+        if !speaks {
             return None;
         }
         let Some(tls) = tls else {
             return Some(Box::pin(self.talk(socket)));
         };
-        match timeout_at(opened_by, tls.acceptor()?.accept(socket)).await {
-            Ok(Ok(stream)) => Some(Box::pin(self.talk(stream))),
-            _ => None,
-        }
+        let greeted = tokio::select! {
+            greeted = timeout_at(opened_by, tls.acceptor()?.accept(socket)) => greeted.ok()?,
+            () = self.hard_stop.cancelled() => return None,
+        };
+        Some(Box::pin(self.talk(greeted.ok()?)))
     }
 
     async fn talk(self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
@@ -145,13 +155,21 @@ where
                 std::future::pending::<()>().await;
             }
         };
+        let end = async {
+            tokio::select! {
+                () = conduct.cut.cancelled() => End::Now,
+                () = self.hard_stop.cancelled() => End::Now,
+                () = self.stop.cancelled() => End::InPeace,
+                () = conduct.retire.cancelled() => End::InPeace,
+                () = silent => End::InPeace,
+                () = sleep(age(&self.limits, self.address)) => End::InPeace,
+            }
+        };
+        // A crowd of one, which is asked only when it has been woken, and not with every packet.
+        let mut end = FuturesUnordered::from_iter([end]);
         tokio::select! {
             _ = NextTurn::new(connection.as_mut()) => return,
-            () = conduct.cut.cancelled() => return,
-            () = self.stop.cancelled() => {}
-            () = conduct.retire.cancelled() => {}
-            () = silent => {}
-            () = sleep(age(&self.limits, self.address)) => {}
+            Some(end) = end.next() => if matches!(end, End::Now) { return },
         }
         connection.as_mut().graceful_shutdown();
         conduct.leaving.cancel();
@@ -168,6 +186,7 @@ where
         tokio::select! {
             _ = NextTurn::new(connection) => {}
             () = conduct.cut.cancelled() => {}
+            () = self.hard_stop.cancelled() => {}
             () = last => {}
         }
     }

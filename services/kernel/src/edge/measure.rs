@@ -15,7 +15,8 @@ use crate::clock::World;
 pub struct Measured {
     role: &'static str,
     method: &'static str,
-    started: chrono::DateTime<chrono::Utc>,
+    /// In microseconds since 1970.
+    started: i64,
     world: World,
 }
 
@@ -25,7 +26,7 @@ impl Measured {
         Self {
             role,
             method,
-            started: world.now(),
+            started: world.micros(),
             world: world.clone(),
         }
     }
@@ -33,12 +34,12 @@ impl Measured {
     /// The request was answered; for a stream, it was opened.
     pub fn answered(self, response: &Response<Body>) {
         let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
-        let took = (self.world.now() - self.started).to_std().unwrap_or(Duration::ZERO);
+        // Nothing where the clock was set back.
+        let micros = u64::try_from(self.world.micros() - self.started).unwrap_or_default();
         let (role, method) = (self.role, self.method);
         let meters = meters_of(role, method);
         meters.count(role, method, code);
-        meters.seconds.record(took.as_secs_f64());
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        meters.seconds.record(Duration::from_micros(micros).as_secs_f64());
         tracing::info!(target: "muster::access", role, method, code = ?code, micros, "answered");
     }
 }

@@ -81,8 +81,8 @@ impl Lock {
         if !rule.permissions.iter().any(|permission| caller.may(*permission)) {
             return Err(denied());
         }
-        let fresh = caller.auth_time.is_some_and(|at| self.world.now() - at <= FRESH_FOR);
-        if rule.fresh && !fresh {
+        let is_fresh = || caller.auth_time.is_some_and(|at| self.world.now() - at <= FRESH_FOR);
+        if rule.fresh && !is_fresh() {
             return Err(Error::unauthenticated(
                 "STEP_UP_REQUIRED",
                 "this needs a sign-in of the last five minutes; sign in again and repeat",

@@ -62,7 +62,7 @@ impl ServiceKey {
 
     /// A token that says "I am `name`", for the header `muster-service`.
     pub fn token(&self, name: &str) -> String {
-        let now = self.world.now().timestamp();
+        let now = self.world.seconds();
         let mac = keyed_digest(&self.key, &[name.as_bytes(), &now.to_le_bytes()]);
         format!("{name}.{now}.{}", hex(&mac))
     }
@@ -84,7 +84,7 @@ impl ServiceKey {
         let made: i64 = made.parse().map_err(|_| refused())?;
         let expected = hex(&keyed_digest(&self.key, &[name.as_bytes(), &made.to_le_bytes()]));
         let genuine = bool::from(expected.as_bytes().ct_eq(mac.as_bytes()));
-        let current = (self.world.now().timestamp() - made).abs() <= GOOD_FOR;
+        let current = (self.world.seconds() - made).abs() <= GOOD_FOR;
         let name = NAMES.iter().find(|known| **known == name);
         match name {
             Some(name) if genuine && current => Ok(Some(Caller::service(name))),
@@ -94,7 +94,7 @@ impl ServiceKey {
 
     /// Tells a service where the request came from.
     pub fn vouch_for(&self, address: IpAddr) -> Option<HeaderValue> {
-        let now = self.world.now().timestamp();
+        let now = self.world.seconds();
         if let Some((value, made)) = self.said.get(&address)
             && (now - made).abs() <= SAID_FOR
         {
@@ -111,7 +111,7 @@ impl ServiceKey {
         let value = headers.get(CLIENT_HEADER)?;
         let known = self.heard.get(value);
         let (address, made) = known.or_else(|| self.check(value))?;
-        ((self.world.now().timestamp() - made).abs() <= GOOD_FOR).then_some(address)
+        ((self.world.seconds() - made).abs() <= GOOD_FOR).then_some(address)
     }
 
     fn check(&self, value: &HeaderValue) -> Option<(IpAddr, i64)> {

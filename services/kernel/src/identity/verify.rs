@@ -74,7 +74,7 @@ impl Verifier {
     /// # Errors
     /// `UNAUTHENTICATED`, the same for every fault.
     pub fn verify(&self, token: &str) -> Result<Caller, Error> {
-        let now = self.world.now().timestamp();
+        let now = self.world.seconds();
         if let Some(good) = self.good.get(token) {
             let holds = good.expires + LEEWAY > now && self.trust.has_key(&good.key);
             return if holds && !self.trust.is_revoked(&good.caller) {

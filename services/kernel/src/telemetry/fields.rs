@@ -53,9 +53,19 @@ impl<'w> Object<'w> {
     }
 
     fn entry(&mut self, field: &Field, write: impl FnOnce(&mut Writer<'w>) -> fmt::Result) {
-        let between = if std::mem::take(&mut self.is_first) { "" } else { "," };
+        // What is said to the exporter of traces about the span.
+        if field.name().starts_with("otel.") {
+            return;
+        }
+        let begins = if std::mem::take(&mut self.is_first) {
+            "\""
+        } else {
+            ",\""
+        };
         self.outcome = self.outcome.and_then(|()| {
-            write!(self.writer, "{between}\"{}\":", field.name())?;
+            self.writer.write_str(begins)?;
+            self.writer.write_str(field.name())?;
+            self.writer.write_str("\":")?;
             write(&mut self.writer)
         });
     }
@@ -96,7 +106,9 @@ fn text(writer: &mut Writer<'_>, value: &str) -> fmt::Result {
         .bytes()
         .all(|byte| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\');
     if is_plain {
-        return write!(writer, "\"{value}\"");
+        writer.write_char('"')?;
+        writer.write_str(value)?;
+        return writer.write_char('"');
     }
     let escaped = serde_json::to_string(value).map_err(|_| fmt::Error)?;
     writer.write_str(&escaped)
@@ -138,6 +150,7 @@ mod tests {
                 "rpc",
                 role = awkward,
                 count = 3,
+                otel.kind = "server",
                 well = true,
                 late = tracing::field::Empty
             );
@@ -150,6 +163,7 @@ mod tests {
         let said = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<serde_json::Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let span = &lines[0]["span"];
+        assert_eq!(span["otel.kind"], serde_json::Value::Null, "that is for traces");
         assert_eq!(span["role"], "a \"quoted\" line\nwith ünicode \\");
         assert_eq!(
             (span["late"].as_str(), &span["name"]),
