@@ -24,7 +24,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
 /// Texts that mean everybody's rows: how they begin, and why. A text that is no longer there is a fault.
-const EVERYBODYS: [(&str, &str); 18] = [
+const EVERYBODYS: [(&str, &str); 20] = [
     (
         "SELECT found.id FROM new JOIN locations AS found USING",
         "a check for several units at once: each row of `new` names its tenant",
@@ -61,7 +61,12 @@ const EVERYBODYS: [(&str, &str); 18] = [
         "upkeep: answers that are no longer kept",
     ),
     (
-        "SELECT tx, seq, tenant_id, kind, aggregate_id, version, location_id, actor, request_id, at, payload FROM events WHERE (tx, seq) > ($1, $2) ORDER BY",
+        "DELETE FROM idempotency WHERE rowid IN",
+        "the same on SQLite: which rows, and their deletion",
+    ),
+    ("SELECT rowid FROM idempotency WHERE at < $1", "the same"),
+    (
+        "SELECT tx, seq, tenant_id, kind, aggregate_id, version, location_id, actor, request_id, at, payload FROM events WHERE seq > $2 ORDER BY",
         "a log's reader; services follow all tenants",
     ),
     (

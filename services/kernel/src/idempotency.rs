@@ -198,8 +198,13 @@ pub(crate) async fn look_up(conn: &mut Conn, tenant: Uuid, key_digest: &[u8; 32]
 /// If the database is out of reach.
 pub async fn forget_old(db: &Db, now: DateTime<Utc>) -> Result<u64, DbError> {
     let mut conn = db.write(Reach::System).await?;
-    let sql = "DELETE FROM idempotency WHERE (tenant_id, key_digest) IN \
-               (SELECT tenant_id, key_digest FROM idempotency WHERE at < $1 LIMIT 1000)";
+    let sql = if conn.is_postgres() {
+        "DELETE FROM idempotency WHERE (tenant_id, key_digest) IN \
+         (SELECT tenant_id, key_digest FROM idempotency WHERE at < $1 LIMIT 1000)"
+    } else {
+        // Of the pair SQLite would look up the tenant alone, and pass over all its keys.
+        "DELETE FROM idempotency WHERE rowid IN (SELECT rowid FROM idempotency WHERE at < $1 LIMIT 1000)"
+    };
     let deleted = exec!(&mut conn, sqlx::query(sql).bind(now - KEPT));
     match deleted {
         Ok(count) => conn.commit().await.map(|()| count),

@@ -272,7 +272,10 @@ impl Pipe {
                 Err(error) => return Err(error),
             };
             piece.truncate(count);
-            self.count(i64::try_from(count).unwrap_or(i64::MAX));
+            if self.count(i64::try_from(count).unwrap_or(i64::MAX)) {
+                // The cut ends this; what crosses the limit must not be quicker.
+                return std::future::pending().await;
+            }
             let late = match self.sky.borrow().mode {
                 Mode::Delay { by, jitter } => {
                     (by + jitter.mul_f64(2.0 * self.dice.random::<f64>())).saturating_sub(jitter)
@@ -285,7 +288,8 @@ impl Pipe {
         }
     }
 
-    fn count(&self, bytes: i64) {
+    /// Counts what came. Whether the wire is cut here.
+    fn count(&self, bytes: i64) -> bool {
         let counted = |counters: &[AtomicI64; 2], by| {
             counters
                 .get(self.way as usize)
@@ -293,12 +297,13 @@ impl Pipe {
         };
         counted(&self.shared.carried, bytes);
         let left = self.shared.left.get(self.way as usize);
-        if left.is_some_and(|left| left.load(Ordering::SeqCst) >= 0)
-            && counted(&self.shared.left, -bytes).is_some_and(|before| before <= bytes)
-        {
+        let is_cut = left.is_some_and(|left| left.load(Ordering::SeqCst) >= 0)
+            && counted(&self.shared.left, -bytes).is_some_and(|before| before <= bytes);
+        if is_cut {
             left.into_iter().for_each(|left| left.store(-1, Ordering::SeqCst));
             self.tear.send_modify(|sky| sky.resets += 1);
         }
+        is_cut
     }
 }
 

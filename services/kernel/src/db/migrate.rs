@@ -37,7 +37,10 @@ macro_rules! step {
     };
 }
 
-const KERNEL: &[Step] = &[step!("../../../../migrations/kernel", "0001_kernel")];
+const KERNEL: &[Step] = &[
+    step!("../../../../migrations/kernel", "0001_kernel"),
+    step!("../../../../migrations/kernel", "0002_log_order"),
+];
 /// The kernel's steps are numbered below, a service's above.
 const SERVICE_BASE: i64 = 1000;
 
@@ -270,4 +273,15 @@ mod tests {
         assert_eq!(for_engine(text, true), "a BYTEA\nb\nd");
         assert_eq!(for_engine(text, false), "a BLOB\nc\nd");
     }
+}
+
+/// The kernel's tables in a database of a test's own, in memory.
+#[cfg(test)]
+pub(crate) async fn kernel_in_memory() -> SqliteConnection {
+    let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    for step in KERNEL {
+        let text = for_engine(step.up, false);
+        conn.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.unwrap();
+    }
+    conn
 }

@@ -134,11 +134,12 @@ impl FromStr for Position {
     }
 }
 
-const COLUMNS_AFTER: &str = "SELECT tx, seq, tenant_id, kind, aggregate_id, version, location_id, actor, request_id, at, payload \
-     FROM events WHERE (tx, seq) > ($1, $2) ORDER BY tx, seq LIMIT $3";
+// Of (tx, seq) SQLite would look up the first alone, which is 0 in all rows, and pass over every event that there ever was.
+const AFTER_SQLITE: &str = "SELECT tx, seq, tenant_id, kind, aggregate_id, version, location_id, actor, request_id, at, payload \
+     FROM events WHERE seq > $2 ORDER BY seq LIMIT $3";
 
 // Commits land out of order, so a reader stops below the oldest transaction that is still open.
-const COLUMNS_AFTER_POSTGRES: &str = "SELECT tx, seq, tenant_id, kind, aggregate_id, version, location_id, actor, request_id, at, payload \
+const AFTER_POSTGRES: &str = "SELECT tx, seq, tenant_id, kind, aggregate_id, version, location_id, actor, request_id, at, payload \
      FROM events WHERE (tx, seq) > ($1, $2) AND tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
      ORDER BY tx, seq LIMIT $3";
 
@@ -148,9 +149,9 @@ const COLUMNS_AFTER_POSTGRES: &str = "SELECT tx, seq, tenant_id, kind, aggregate
 /// If the database is out of reach.
 pub async fn read_after(conn: &mut Conn, position: Position, limit: i64) -> Result<Vec<StoredEvent>, DbError> {
     let sql = if conn.is_postgres() {
-        COLUMNS_AFTER_POSTGRES
+        AFTER_POSTGRES
     } else {
-        COLUMNS_AFTER
+        AFTER_SQLITE
     };
     on!(conn, |c| sqlx::query_as(sql)
         .bind(position.tx)
@@ -197,4 +198,20 @@ pub async fn history(
     .bind(limit)
     .fetch_all(c)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::migrate::kernel_in_memory;
+
+    #[tokio::test]
+    async fn a_log_on_sqlite_is_read_from_where_the_reader_is() {
+        let mut conn = kernel_in_memory().await;
+        let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {AFTER_SQLITE}"));
+        let asked = sqlx::query_as(explained).bind(0).bind(7).bind(100);
+        let plan: Vec<(i64, i64, i64, String)> = asked.fetch_all(&mut conn).await.unwrap();
+        let steps: Vec<&str> = plan.iter().map(|(.., step)| step.as_str()).collect();
+        assert_eq!(steps, ["SEARCH events USING INTEGER PRIMARY KEY (rowid>?)"]);
+    }
 }
