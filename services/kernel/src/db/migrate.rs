@@ -263,6 +263,17 @@ fn fault(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::unavailable("MIGRATION_FAILED", "the schema could not be read or changed").caused_by(cause)
 }
 
+/// The kernel's tables in a database of a test's own, in memory.
+#[cfg(test)]
+pub(crate) async fn kernel_in_memory() -> SqliteConnection {
+    let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    for step in KERNEL {
+        let text = for_engine(step.up, false);
+        conn.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.unwrap();
+    }
+    conn
+}
+
 #[cfg(test)]
 mod tests {
     use super::for_engine;
@@ -273,15 +284,4 @@ mod tests {
         assert_eq!(for_engine(text, true), "a BYTEA\nb\nd");
         assert_eq!(for_engine(text, false), "a BLOB\nc\nd");
     }
-}
-
-/// The kernel's tables in a database of a test's own, in memory.
-#[cfg(test)]
-pub(crate) async fn kernel_in_memory() -> SqliteConnection {
-    let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-    for step in KERNEL {
-        let text = for_engine(step.up, false);
-        conn.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.unwrap();
-    }
-    conn
 }

@@ -9,6 +9,9 @@ use muster_proto::orders::v1::*;
 
 use crate::diner::*;
 
+/// Location, day, open only, statuses, and the orders that are listed.
+type Case<'c> = (&'c str, &'c str, bool, &'c [OrderStatus], &'c [u128]);
+
 /// Five orders of one day, of which the third is void, and one of the next day.
 async fn two_days(lab: Lab) -> Diner {
     let diner = Diner::open(lab).await;
@@ -70,7 +73,7 @@ both_engines!(
         let (here, there) = (here(), THERE.to_string());
         let (first, second, third) = ("2026-03-02", "2026-03-03", "2026-03-04");
         let (placed, void) = (OrderStatus::Placed, OrderStatus::Voided);
-        let cases: [(&str, &str, bool, &[OrderStatus], &[u128]); 19] = [
+        let cases: [Case<'_>; 19] = [
             ("", "", false, &[], &[5, 4, 3, 2, 1, 0]),
             ("", "", false, &[void], &[2]),
             ("", "", false, &[placed, void], &[5, 4, 3, 2, 1, 0]),
