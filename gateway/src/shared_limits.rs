@@ -57,7 +57,7 @@ impl SharedLimits {
 
     /// Counts one request; the error is how long to wait.
     pub(crate) fn check(&self, caller: Counted) -> Result<(), Duration> {
-        let now = self.0.world.micros() / 1_000;
+        let now = self.0.world.millis();
         self.0.tally.lock().map_or(Ok(()), |mut tally| tally.check(caller, now))
     }
 }
@@ -69,7 +69,7 @@ impl Inner {
         if counted.is_empty() {
             return;
         }
-        let now = self.world.micros() / 1_000;
+        let now = self.world.millis();
         let window = Tally::window(now);
         let script = "local totals = {} for index, key in ipairs(KEYS) do \
                       totals[index] = redis.call('INCRBY', key, ARGV[index + 1]) redis.call('EXPIRE', key, ARGV[1]) end \

@@ -112,6 +112,11 @@ impl World {
         self.clock.micros()
     }
 
+    /// Now, in whole milliseconds since 1970.
+    pub fn millis(&self) -> i64 {
+        self.micros().div_euclid(1_000)
+    }
+
     /// Now, in whole seconds since 1970.
     pub fn seconds(&self) -> i64 {
         self.micros().div_euclid(1_000_000)
@@ -121,7 +126,7 @@ impl World {
     pub fn new_id(&self) -> Uuid {
         let mut random = [0_u8; 10];
         self.chance.fill(&mut random);
-        let millis = u64::try_from(self.micros() / 1_000).unwrap_or_default();
+        let millis = u64::try_from(self.millis()).unwrap_or_default();
         uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
 

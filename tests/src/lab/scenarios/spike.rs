@@ -101,13 +101,12 @@ fn during(calls: &[Call], capacity: f64, length: Duration, verdict: &mut Verdict
         format!("R-18: goodput is {goodput:.0}/s of {capacity:.0}/s")
     });
     let took = |each: &Try| each.done.saturating_sub(each.sent);
-    // A client tells himself so of calls that were on their way when his connection was ended: no answer, and no reason.
-    let is_answer = |each: &&Try| each.answer.as_ref().is_some_and(|told| !told.reason.is_empty());
-    let exhausted = || tries().filter(with(Code::ResourceExhausted));
-    let refused = || exhausted().filter(is_answer);
+    let refused = || tries().filter(with(Code::ResourceExhausted));
+    // A client tells himself so of calls that were on their way when his connection was ended: without a reason.
+    let by_himself = |each: &&Try| each.answer.as_ref().is_some_and(|told| told.reason.is_empty());
     verdict.figure(
-        "lost with their connection (G-02)",
-        exhausted().count() - refused().count(),
+        "of who is shed, lost with their connection (G-02)",
+        refused().filter(by_himself).count(),
     );
     let silent = refused().filter(|each| each.answer.as_ref().is_some_and(|told| !told.says_when));
     let silent = silent.count();
