@@ -6,6 +6,8 @@
 //!
 //! What it promises is told as a map in `tests/model_kernel/idempotency.rs`, and held to it there, also for calls at once.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,6 +16,7 @@ use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
 use crate::clock::World;
+use crate::db::many::{Does, Kind, Many, Value};
 use crate::db::{Conn, Db, DbError, Reach};
 use crate::error::Error;
 use crate::identity::Caller;
@@ -190,6 +193,26 @@ pub(crate) async fn look_up(conn: &mut Conn, tenant: Uuid, key_digest: &[u8; 32]
         .bind(tenant)
         .bind(key_digest.as_slice())
         .fetch_optional(c))
+}
+
+static KEPT_KEYS: Many = Many {
+    columns: &[("key_digest", Kind::Bytes)],
+    text: "SELECT kept.tenant_id, kept.key_digest FROM new JOIN idempotency AS kept USING (tenant_id, key_digest)",
+    does: Does::Find,
+};
+
+/// Which of these keys something is kept under already.
+pub(crate) async fn kept<'r>(
+    conn: &mut Conn,
+    rows: impl Iterator<Item = &'r Row>,
+) -> Result<HashSet<(Uuid, [u8; 32])>, DbError> {
+    let keys: Vec<_> = rows
+        .map(|row| (row.tenant, [Value::Bytes(Cow::Borrowed(&row.key_digest))]))
+        .collect();
+    let keys: Vec<_> = keys.iter().map(|(tenant, key)| (*tenant, key.as_slice())).collect();
+    let kept: Vec<(Uuid, Vec<u8>)> = KEPT_KEYS.fetch(conn, &keys).await?;
+    let digest = |(tenant, digest): (Uuid, Vec<u8>)| digest.try_into().ok().map(|digest| (tenant, digest));
+    Ok(kept.into_iter().filter_map(digest).collect())
 }
 
 /// Deletes records that are older than [`KEPT`], a few at a time.

@@ -35,8 +35,8 @@ pub struct UnitOfWork {
     undone: Vec<Box<dyn FnOnce() + Send + Sync>>,
 }
 
-/// Ends a handler whose request was answered before; it never reaches the caller.
-fn replay() -> Error {
+/// Ends a handler or a unit whose request was answered before; it never reaches the caller.
+pub(crate) fn replay() -> Error {
     Error::aborted("REPLAY", "this request was answered before")
 }
 

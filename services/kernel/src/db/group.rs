@@ -2,9 +2,10 @@
 //!
 //! A commit waits for the disk, and a statement costs a round trip. So that many small units do not each pay for all of
 //! it, what they left ([`Closing`]) is written together: one statement per kind of row and one commit, or on PostgreSQL one
-//! statement for all of it. If anything is wrong with a group, each of its units is written alone, so that a unit can only
-//! spoil its own work. Units that wait while others are written form the next group; one that comes alone is written at
-//! once.
+//! statement for all of it. If anything is wrong with a group, who was answered before is set aside and the others are
+//! written without them: after an outage, half of those who come have come before. If it is something else, each is written
+//! alone, so that a unit can only spoil its own work. Units that wait while others are written form the next group; one that
+//! comes alone is written at once.
 
 use std::collections::HashSet;
 
@@ -12,8 +13,8 @@ use super::closing::{Closing, overtaken};
 use super::many::{Many, Part, Row};
 use super::{DbEngine, DbError, Reach};
 use crate::error::Error;
-use crate::log;
 use crate::together::{Together, Unserved};
+use crate::{idempotency, log, uow};
 
 /// Writes what units of work left. Cheap to clone.
 #[derive(Clone)]
@@ -39,7 +40,8 @@ impl Group {
     /// behind; later, all of it or nothing.
     ///
     /// # Errors
-    /// As a transaction of its own would: `CONFLICT`, the insert's own answer, or that the database is out of reach.
+    /// As a transaction of its own would: `CONFLICT`, the insert's own answer, or that the database is out of reach. And
+    /// that the same request was answered before ([`uow::replay`]).
     pub(crate) async fn write(&self, closing: Closing) -> Result<(), Error> {
         self.0.serve(closing).await.unwrap_or_else(|unserved| {
             Err(match unserved {
@@ -53,16 +55,44 @@ impl Group {
 
 /// What each unit is answered.
 async fn outcomes(db: &DbEngine, group: &[Closing]) -> Vec<Result<(), Error>> {
-    let written = match group {
-        _ if db.is_postgres() => write_as_one(db, group).await.map_err(Fault::Database),
-        [unit] => return vec![write(db, group).await.map_err(|fault| fault.of_one(unit))],
-        _ => write(db, group).await,
-    };
-    let Err(fault) = written else {
+    let group: Vec<&Closing> = group.iter().collect();
+    let Err(fault) = write_together(db, &group).await else {
         return group.iter().map(|_| Ok(())).collect();
     };
     if let Some(each) = fault.of_everybody() {
         return group.iter().map(|_| Err(each().into())).collect();
+    }
+    let answered = answered_before(db, &group).await;
+    let others = group.iter().zip(&answered).filter(|(_, answered)| !**answered);
+    let others: Vec<&Closing> = others.map(|(unit, _)| *unit).collect();
+    let mut written = match &*others {
+        [] => Vec::new(),
+        _ if others.len() < group.len() => write_without_them(db, &others).await,
+        _ => write_apart(db, &others, fault).await,
+    }
+    .into_iter();
+    let answer = |answered| match answered {
+        true => Err(uow::replay()),
+        false => written.next().unwrap_or_else(|| Err(DbError::CommitUnknown.into())),
+    };
+    answered.into_iter().map(answer).collect()
+}
+
+/// What is left of a group, together or, if there is still something wrong with it, apart.
+async fn write_without_them(db: &DbEngine, group: &[&Closing]) -> Vec<Result<(), Error>> {
+    let Err(fault) = write_together(db, group).await else {
+        return group.iter().map(|_| Ok(())).collect();
+    };
+    match fault.of_everybody() {
+        Some(each) => group.iter().map(|_| Err(each().into())).collect(),
+        None => write_apart(db, group, fault).await,
+    }
+}
+
+/// Each unit alone, to learn of which one the fault is.
+async fn write_apart(db: &DbEngine, group: &[&Closing], fault: Fault) -> Vec<Result<(), Error>> {
+    if let ([unit], false) = (group, db.is_postgres()) {
+        return vec![Err(fault.of_one(unit))];
     }
     let mut outcomes = Vec::with_capacity(group.len());
     for unit in group {
@@ -70,6 +100,23 @@ async fn outcomes(db: &DbEngine, group: &[Closing]) -> Vec<Result<(), Error>> {
         outcomes.push(written.map_err(|fault| fault.of_one(unit)));
     }
     outcomes
+}
+
+/// Which units were answered before, or stand behind one with the same key. If that is not to be learnt, none.
+async fn answered_before(db: &DbEngine, group: &[&Closing]) -> Vec<bool> {
+    let records = || group.iter().filter_map(|unit| unit.record.as_ref());
+    let kept = async {
+        let mut conn = db.glance(reach_of(group)).await?;
+        let kept = idempotency::kept(&mut conn, records()).await;
+        conn.rollback().await;
+        kept
+    };
+    let mut known = kept.await.unwrap_or_default();
+    let mut is_known = |record: &idempotency::Row| !known.insert((record.tenant, record.key_digest));
+    group
+        .iter()
+        .map(|unit| unit.record.as_ref().is_some_and(&mut is_known))
+        .collect()
 }
 
 impl Fault {
@@ -98,16 +145,24 @@ impl Fault {
 }
 
 /// The database guards the tenant of a group that has one; rows of several name theirs themselves.
-fn reach_of(group: &[Closing]) -> Reach {
+fn reach_of(group: &[&Closing]) -> Reach {
     match group {
         [first, rest @ ..] if rest.iter().all(|unit| unit.tenant == first.tenant) => Reach::Tenant(first.tenant),
         _ => Reach::System,
     }
 }
 
+/// Writes a group as one, all of it or nothing.
+async fn write_together(db: &DbEngine, group: &[&Closing]) -> Result<(), Fault> {
+    if db.is_postgres() {
+        return write_as_one(db, group).await.map_err(Fault::Database);
+    }
+    write(db, group).await
+}
+
 /// Writes a group as one statement of PostgreSQL, which is a transaction by itself. What an error means for which unit
 /// is not to be seen; where the connection breaks, nobody knows whether it happened.
-async fn write_as_one(db: &DbEngine, group: &[Closing]) -> Result<(), DbError> {
+async fn write_as_one(db: &DbEngine, group: &[&Closing]) -> Result<(), DbError> {
     let left = log::Left::of(group);
     let mut parts = checks(group);
     parts.extend(inserts(group));
@@ -122,7 +177,7 @@ async fn write_as_one(db: &DbEngine, group: &[Closing]) -> Result<(), DbError> {
 }
 
 /// Writes a group in a transaction.
-async fn write(db: &DbEngine, group: &[Closing]) -> Result<(), Fault> {
+async fn write(db: &DbEngine, group: &[&Closing]) -> Result<(), Fault> {
     let left = log::Left::of(group);
     let mut conn = db.write(reach_of(group)).await?;
     let written = async {
@@ -148,7 +203,7 @@ async fn write(db: &DbEngine, group: &[Closing]) -> Result<(), Fault> {
 }
 
 /// What several units want to be so is looked at once.
-fn checks(group: &[Closing]) -> Vec<Part<'_>> {
+fn checks<'g>(group: &[&'g Closing]) -> Vec<Part<'g>> {
     let all = group.iter().flat_map(|unit| {
         let checks = unit.checks.iter();
         checks.map(|check| (check.many, (unit.tenant, check.values.as_slice())))
@@ -157,7 +212,7 @@ fn checks(group: &[Closing]) -> Vec<Part<'_>> {
     by_statement(all.filter(|(many, row)| known.insert((std::ptr::from_ref(*many), *row))))
 }
 
-fn inserts(group: &[Closing]) -> Vec<Part<'_>> {
+fn inserts<'g>(group: &[&'g Closing]) -> Vec<Part<'g>> {
     by_statement(group.iter().flat_map(|unit| {
         let inserts = unit.inserts.iter();
         inserts.map(|insert| (insert.many, (unit.tenant, insert.values.as_slice())))

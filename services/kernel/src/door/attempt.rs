@@ -5,6 +5,7 @@ use prost::Message;
 use tonic::Code;
 
 use super::Door;
+use crate::db::closing::overtaken;
 use crate::error::Error;
 use crate::idempotency::{Record, Records};
 use crate::identity::Caller;
@@ -65,6 +66,7 @@ impl Attempt<'_> {
                     Ok(()) if rings => door.bell.ring(),
                     Ok(()) => {}
                     Err(error) if error.reason == "OUTCOME_UNKNOWN" => return self.outcome_of(error).await,
+                    Err(error) if error.reason == "REPLAY" => return self.answered_meanwhile(overtaken().into()).await,
                     Err(error) => return self.refused(error).await,
                 }
                 Ok(record)
@@ -80,25 +82,23 @@ impl Attempt<'_> {
     async fn refused(&self, error: Error) -> Result<Record, Error> {
         match &self.records {
             Some(records) if error.is_verdict() => self.remember_refusal(records, error).await,
-            Some(records) if is_refusal(&error) => self.answered_meanwhile(records, error).await,
+            Some(_) if is_refusal(&error) => self.answered_meanwhile(error).await,
             _ => Err(error),
         }
     }
 
     /// Where the connection broke while committing, the record tells whether it happened.
     async fn outcome_of(&self, error: Error) -> Result<Record, Error> {
-        let Some(records) = &self.records else {
-            return Err(error);
-        };
-        let mut conn = self.door.db.read(records.reach()).await?;
-        let found = records.find(&mut conn).await;
-        conn.rollback().await;
+        let answered = self.answered_meanwhile(error).await;
         self.door.bell.ring();
-        found?.ok_or(error)
+        answered
     }
 
     /// What is refused now may have been done by the same request a moment ago, and that is why.
-    async fn answered_meanwhile(&self, records: &Records, error: Error) -> Result<Record, Error> {
+    async fn answered_meanwhile(&self, error: Error) -> Result<Record, Error> {
+        let Some(records) = &self.records else {
+            return Err(error);
+        };
         let mut conn = self.door.db.read(records.reach()).await?;
         let found = records.find(&mut conn).await;
         conn.rollback().await;

@@ -58,7 +58,7 @@ pub(crate) struct Left<'u> {
 
 impl<'u> Left<'u> {
     /// What a group left.
-    pub(crate) fn of(group: &'u [Closing]) -> Self {
+    pub(crate) fn of(group: &[&'u Closing]) -> Self {
         let mut left = Self::default();
         for unit in group {
             let cause = Cause {
