@@ -16,7 +16,7 @@ pub enum Refusal {
     TooManyTries(TimeDelta),
     /// The hashing queue is full.
     #[error("too many people are signing in at this moment; try again shortly")]
-    SignInBusy,
+    SignInBusy(TimeDelta),
     /// The refresh token is not the newest, or its session is over. Which of them is not told.
     #[error("this session has ended; sign in again")]
     SessionEnded,
@@ -127,8 +127,6 @@ pub enum Refusal {
     BadPageToken,
 }
 
-/// How long a client waits when nothing better is known.
-const SHORTLY: TimeDelta = TimeDelta::seconds(1);
 const A_MINUTE: TimeDelta = TimeDelta::seconds(60);
 
 fn exhausted(reason: &'static str, message: String, wait: TimeDelta) -> Error {
@@ -141,7 +139,7 @@ impl From<Refusal> for Error {
         match refusal {
             Refusal::SignInRefused => Self::unauthenticated("SIGN_IN_REFUSED", message),
             Refusal::TooManyTries(wait) => exhausted("TOO_MANY_TRIES", message, wait),
-            Refusal::SignInBusy => exhausted("SIGN_IN_BUSY", message, SHORTLY),
+            Refusal::SignInBusy(wait) => exhausted("SIGN_IN_BUSY", message, wait),
             Refusal::SessionEnded => Self::unauthenticated("SESSION_ENDED", message),
             Refusal::PeopleOnly => Self::permission_denied("PEOPLE_ONLY", message),
             Refusal::RightTaken => Self::permission_denied("RIGHT_TAKEN", message),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use chrono::TimeDelta;
 use muster_kernel::Error;
 use muster_kernel::clock::World;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,6 +23,10 @@ const LANES: u32 = 1;
 const MOST_SLOTS: usize = 4;
 /// Hashes that may wait for a slot.
 const QUEUE: usize = 32;
+/// Who finds the queue full comes again after so many milliseconds, and up to so many more: five hundred who came together
+/// would come together again.
+const SOON: i64 = 1_000;
+const SPREAD: i64 = 3_000;
 
 /// Hashes and checks passwords.
 #[derive(Clone)]
@@ -78,7 +83,13 @@ impl Hasher {
     /// `SIGN_IN_BUSY` when too many wait.
     pub fn line_up(&self) -> Result<Place, Error> {
         let place = Arc::clone(&self.queue).try_acquire_owned();
-        Ok(Place(place.map_err(|_| Refusal::SignInBusy)?))
+        Ok(Place(place.map_err(|_| Refusal::SignInBusy(self.later()))?))
+    }
+
+    /// When to come again: not all of those who came together at the same moment.
+    fn later(&self) -> TimeDelta {
+        let chance = u16::from_le_bytes(self.world.random());
+        TimeDelta::milliseconds(SOON + i64::from(chance) % SPREAD)
     }
 
     /// The hash of a password in its normal form.
@@ -151,7 +162,11 @@ fn is_weaker(hash: &PasswordHash, params: &Params) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    const A_TENTH: Duration = Duration::from_millis(100);
 
     fn cheap(passes: u32) -> Params {
         Params::new(64, passes, 1, None).unwrap()
@@ -206,6 +221,13 @@ mod tests {
         let busy = outcomes
             .iter()
             .filter(|outcome| outcome.as_ref().is_err_and(|error| error.reason == "SIGN_IN_BUSY"));
-        assert_eq!(busy.count(), 100 - slots() - QUEUE);
+        let waits: Vec<Duration> = busy.filter_map(|outcome| outcome.as_ref().err()?.retry_after).collect();
+        assert_eq!(waits.len(), 100 - slots() - QUEUE);
+        let at_the_same_moment =
+            |wait: &Duration| waits.iter().filter(|other| wait.abs_diff(**other) < A_TENTH).count();
+        assert!(
+            waits.iter().all(|wait| at_the_same_moment(wait) < waits.len() / 3),
+            "{waits:?}"
+        );
     }
 }

@@ -29,6 +29,10 @@ use crate::turn::NextTurn;
 /// Who was asked to end, and has nothing running, may still say goodbye for so long.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// So many connections are opened at a time, and then those who are in have so long a turn: up to 4,000 a second.
+const LET_IN_TOGETHER: u32 = 4;
+const TURN: Duration = Duration::from_millis(1);
+
 /// What waits for a client that does not read, on each stream, before whoever fills the stream waits too. In bytes.
 const SEND_BUFFER: usize = 16 << 10;
 
@@ -56,7 +60,9 @@ pub async fn serve<S>(
     let guests = Guests::new(&limits);
     let connections = TaskTracker::new();
     let hard_stop = CancellationToken::new();
+    let mut crowd = Crowd::default();
     loop {
+        crowd.give_way().await;
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
@@ -91,6 +97,32 @@ pub async fn serve<S>(
     if tokio::time::timeout(limits.drain, connections.wait()).await.is_err() {
         hard_stop.cancel();
         connections.wait().await;
+    }
+}
+
+/// Those who come at once. Opening a connection and answering its first question costs more than a call does; a thousand
+/// who come together would stand in front of everybody who is in. So a few are let in, and then the others have a turn;
+/// whoever waits meanwhile waits in the system's queue.
+#[derive(Default)]
+struct Crowd {
+    let_in: u32,
+    since: Option<Instant>,
+}
+
+impl Crowd {
+    /// Waits a moment where many came in this one.
+    async fn give_way(&mut self) {
+        if self.since.is_none_or(|since| since.elapsed() >= TURN) {
+            *self = Self {
+                let_in: 0,
+                since: Some(Instant::now()),
+            };
+        }
+        if self.let_in >= LET_IN_TOGETHER {
+            sleep(TURN).await;
+            *self = Self::default();
+        }
+        self.let_in += 1;
     }
 }
 
