@@ -47,7 +47,7 @@ pub async fn run(config: &Config) -> anyhow::Result<Vec<Finding>> {
 /// # Errors
 /// If the database is out of reach.
 pub async fn of_database(db: &Db, role: Role) -> anyhow::Result<Vec<Finding>> {
-    let mut conn = db.read(Reach::System).await?;
+    let mut conn = db.survey(Reach::System).await?;
     let mut findings = Vec::new();
     let mut found = |invariant, what: Vec<String>| {
         findings.extend(what.into_iter().map(|what| Finding { invariant, role, what }));
@@ -117,7 +117,7 @@ async fn locations(db: &Db, role: Role) -> Result<HashMap<(Uuid, Uuid), i64>, Db
         Role::Auth => "SELECT tenant_id, location_id, version FROM location",
         _ => "SELECT tenant_id, id, version FROM locations",
     };
-    let mut conn = db.read(Reach::System).await?;
+    let mut conn = db.survey(Reach::System).await?;
     let rows: Result<Vec<(Uuid, Uuid, i64)>, DbError> = on!(&mut conn, |c| sqlx::query_as(sql).fetch_all(c));
     conn.rollback().await;
     Ok(rows?

@@ -60,6 +60,10 @@ impl Bare {
             Place::Sqlite(path) => {
                 let options = SqliteConnectOptions::new().filename(path);
                 let options = options.synchronous(SqliteSynchronous::Full);
+                // As our writer has it.
+                let options = options
+                    .pragma("cache_size", "-16384")
+                    .pragma("wal_autocheckpoint", "4000");
                 let connection = SqliteConnection::connect_with(&options).await.unwrap();
                 Self::Sqlite(Mutex::new(connection), AtomicU64::new(1))
             }

@@ -11,7 +11,9 @@
 //!
 //! Nothing but [`UnitOfWork`](crate::uow::UnitOfWork) and the log's consumers begin or commit.
 
+mod checkpoint;
 pub mod closing;
+mod conn;
 mod error;
 pub(crate) mod group;
 mod lane;
@@ -24,16 +26,18 @@ mod suspicion;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use conn::{Conn, Engine, bounded, within};
 pub use error::DbError;
-use sqlx::{PgConnection, SqliteConnection};
 use uuid::Uuid;
 
-use self::many::Part;
+use self::conn::Held;
 use crate::error::Error;
 use crate::idempotency::{self, Found};
 
-/// No statement may take longer.
+/// No statement may take longer, or whoever waits for it has gone.
 pub const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
+/// What looks at everything there is may take so long for each statement: nobody waits for it but an operator.
+const SURVEY_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Where a service keeps its data.
 #[derive(Debug, Clone)]
@@ -72,59 +76,6 @@ enum DbEngine {
     Postgres(postgres::Postgres),
 }
 
-/// A connection in the hands of one request.
-pub struct Conn(Held);
-
-enum Held {
-    SqliteRead(sqlx::pool::PoolConnection<sqlx::Sqlite>),
-    SqliteWrite(sqlite::WriteUnit),
-    Postgres(postgres::Transaction),
-    PostgresLane(lane::Lane),
-}
-
-/// What [`on!`](crate::on) hands to the statement.
-pub enum Engine<'c> {
-    /// SQLite.
-    Sqlite(&'c mut SqliteConnection),
-    /// PostgreSQL.
-    Postgres(&'c mut PgConnection),
-}
-
-/// Runs one statement on whichever engine the connection belongs to, within [`STATEMENT_LIMIT`].
-#[macro_export]
-macro_rules! on {
-    ($conn:expr, |$c:ident| $statement:expr) => {{
-        let conn: &mut $crate::db::Conn = $conn;
-        let outcome = match conn.engine() {
-            Ok($crate::db::Engine::Sqlite($c)) => $crate::db::bounded($statement).await,
-            Ok($crate::db::Engine::Postgres($c)) => $crate::db::bounded($statement).await,
-            Err(error) => Err(error),
-        };
-        conn.settle(outcome)
-    }};
-}
-
-/// Runs one statement that returns no rows, and answers how many it changed.
-#[macro_export]
-macro_rules! exec {
-    ($conn:expr, $query:expr) => {
-        $crate::on!($conn, |c| async {
-            $query.execute(c).await.map(|done| done.rows_affected())
-        })
-    };
-}
-
-/// The statement's result, or [`DbError::TimedOut`].
-///
-/// # Errors
-/// The statement's own error, or that it took too long.
-pub async fn bounded<T>(statement: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, DbError> {
-    match tokio::time::timeout(STATEMENT_LIMIT, statement).await {
-        Ok(outcome) => outcome.map_err(DbError::from),
-        Err(_) => Err(DbError::TimedOut),
-    }
-}
-
 impl Db {
     /// Opens the database of `service`. Connections are made when they are needed.
     ///
@@ -146,10 +97,23 @@ impl Db {
     /// # Errors
     /// `UNAVAILABLE` if none is free or can be made in time.
     pub async fn read(&self, reach: Reach) -> Result<Conn, DbError> {
-        Ok(Conn(match &self.engine {
+        Ok(Conn::from(match &self.engine {
             DbEngine::Sqlite(sqlite) => Held::SqliteRead(sqlite.reader().await?),
             DbEngine::Postgres(postgres) => Held::Postgres(postgres.begin(reach, true, "").await?.0),
         }))
+    }
+
+    /// A connection that only reads and takes its time: for what looks at everything there is.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if none is free or can be made in time.
+    pub async fn survey(&self, reach: Reach) -> Result<Conn, DbError> {
+        let mut conn = self.read(reach).await?;
+        if conn.is_postgres() {
+            crate::exec!(&mut conn, sqlx::query("SET LOCAL statement_timeout = 0"))?;
+        }
+        conn.limit = SURVEY_LIMIT;
+        Ok(conn)
     }
 
     /// A connection for one question that many asked, who come together: it begins nothing, so that the answer costs one
@@ -183,7 +147,7 @@ impl Db {
                 "; SELECT request_digest, answer FROM idempotency WHERE tenant_id = '{tenant}' AND key_digest = '\\x{digest}'"
             );
             let (transaction, rows) = postgres.begin(reach, false, &look).await?;
-            return Ok((Conn(Held::Postgres(transaction)), rows.into_iter().next()));
+            return Ok((Conn::from(Held::Postgres(transaction)), rows.into_iter().next()));
         }
         let mut conn = self.write(reach).await?;
         match idempotency::look_up(&mut conn, tenant, key_digest).await {
@@ -227,14 +191,14 @@ impl Db {
 
 impl DbEngine {
     async fn glance(&self, reach: Reach) -> Result<Conn, DbError> {
-        Ok(Conn(match self {
+        Ok(Conn::from(match self {
             Self::Sqlite(sqlite) => Held::SqliteRead(sqlite.reader().await?),
             Self::Postgres(postgres) => Held::PostgresLane(postgres.lanes().take(reach).await?),
         }))
     }
 
     async fn write(&self, reach: Reach) -> Result<Conn, DbError> {
-        Ok(Conn(match self {
+        Ok(Conn::from(match self {
             Self::Sqlite(sqlite) => Held::SqliteWrite(sqlite.writer().begin().await?),
             Self::Postgres(postgres) => Held::Postgres(postgres.begin(reach, false, "").await?.0),
         }))
@@ -251,92 +215,6 @@ impl Reach {
         match self {
             Self::Tenant(tenant) => tenant.to_string(),
             Self::System => "system".to_owned(),
-        }
-    }
-}
-
-impl Conn {
-    /// The engine's own connection. For [`on!`](crate::on).
-    ///
-    /// # Errors
-    /// If the connection was given up after an earlier error.
-    pub fn engine(&mut self) -> Result<Engine<'_>, DbError> {
-        Ok(match &mut self.0 {
-            Held::SqliteRead(conn) => Engine::Sqlite(conn),
-            Held::SqliteWrite(unit) => Engine::Sqlite(unit.conn()?),
-            Held::Postgres(transaction) => Engine::Postgres(transaction.conn()?),
-            Held::PostgresLane(lane) => Engine::Postgres(lane.conn()?),
-        })
-    }
-
-    /// Takes note of a statement's outcome: a connection that timed out or broke is not used again, nor is a transaction
-    /// that the engine may have ended.
-    ///
-    /// # Errors
-    /// The outcome's own error.
-    pub fn settle<T>(&mut self, outcome: Result<T, DbError>) -> Result<T, DbError> {
-        if let Err(error) = &outcome {
-            match &mut self.0 {
-                Held::Postgres(transaction) => transaction.note(error),
-                Held::PostgresLane(lane) => lane.note(error),
-                Held::SqliteWrite(unit) if error.may_end_transaction() => unit.give_up(),
-                _ => {}
-            }
-        }
-        outcome
-    }
-
-    /// Whether this is PostgreSQL, for the few statements where engines must differ.
-    pub fn is_postgres(&self) -> bool {
-        matches!(self.0, Held::Postgres(_) | Held::PostgresLane(_))
-    }
-
-    /// Waits until no other unit of this service holds this name for this tenant, and holds it until this unit ends. On
-    /// SQLite the one writer holds every name.
-    ///
-    /// # Errors
-    /// `CONFLICT` if it takes too long, or that the database is out of reach.
-    pub async fn hold_name(&mut self, tenant: Uuid, name: &str) -> Result<(), DbError> {
-        if !self.is_postgres() {
-            return Ok(());
-        }
-        let sql = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || $1, 0))";
-        crate::exec!(self, sqlx::query(sql).bind(format!("/{tenant}/{name}"))).map(drop)
-    }
-
-    /// Runs statements as one of PostgreSQL: in one round trip, all of them or none.
-    pub(crate) async fn run_as_one(&mut self, parts: &[Part<'_>]) -> Result<(), DbError> {
-        let outcome = match self.engine() {
-            Ok(Engine::Postgres(connection)) => many::run_as_one(connection, parts).await,
-            Ok(Engine::Sqlite(_)) => Err(DbError::Unavailable(sqlx::Error::PoolClosed)),
-            Err(error) => Err(error),
-        };
-        self.settle(outcome)
-    }
-
-    /// Makes everything done on this connection lasting. On SQLite several units share one commit.
-    ///
-    /// # Errors
-    /// [`DbError::CommitUnknown`] where the connection broke before the answer: it may have happened.
-    pub async fn commit(self) -> Result<(), DbError> {
-        match self.0 {
-            Held::SqliteRead(_) => Ok(()),
-            Held::SqliteWrite(unit) => unit.commit().await,
-            Held::Postgres(transaction) => transaction.commit().await,
-            Held::PostgresLane(lane) => {
-                lane.give_back();
-                Ok(())
-            }
-        }
-    }
-
-    /// Undoes everything done on this connection.
-    pub async fn rollback(self) {
-        match self.0 {
-            Held::SqliteRead(_) => {}
-            Held::SqliteWrite(unit) => unit.rollback().await,
-            Held::Postgres(transaction) => transaction.rollback().await,
-            Held::PostgresLane(lane) => lane.give_back(),
         }
     }
 }

@@ -15,6 +15,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Executor, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
+use super::checkpoint::{Checkpoints, LONGEST_LOG};
 use super::{DbError, bounded};
 use crate::error::Error;
 
@@ -48,7 +49,9 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
 
 impl Sqlite {
     pub(super) async fn open(path: &Path) -> Result<Self, Error> {
-        let writer = options(path).statement_cache_capacity(WRITER_STATEMENTS);
+        let writer = options(path)
+            .statement_cache_capacity(WRITER_STATEMENTS)
+            .pragma("wal_autocheckpoint", LONGEST_LOG);
         let writer = bounded(writer.connect()).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
@@ -56,7 +59,7 @@ impl Sqlite {
             .connect_lazy_with(options(path).pragma("query_only", "ON"));
         Ok(Self {
             readers,
-            writer: Writer::new(writer),
+            writer: Writer::new(writer, Checkpoints::start(options(path))),
         })
     }
 
@@ -82,14 +85,16 @@ pub(super) struct Writer {
 
 struct State {
     conn: SqliteConnection,
+    checkpoints: Checkpoints,
     open: bool,
     group: Vec<oneshot::Sender<Result<(), DbError>>>,
 }
 
 impl Writer {
-    fn new(conn: SqliteConnection) -> Self {
+    fn new(conn: SqliteConnection, checkpoints: Checkpoints) -> Self {
         let state = State {
             conn,
+            checkpoints,
             open: false,
             group: Vec::new(),
         };
@@ -163,6 +168,7 @@ impl State {
             let _ = bounded(self.conn.execute("ROLLBACK")).await;
         }
         self.open = false;
+        self.checkpoints.count();
         for unit in self.group.drain(..) {
             let _ = unit.send(match &committed {
                 Ok(_) => Ok(()),

@@ -28,7 +28,7 @@ async fn add(conn: &mut Conn, name: &str) -> Result<u64, DbError> {
 }
 
 async fn begin(sqlite: &Sqlite) -> Conn {
-    Conn(Held::SqliteWrite(sqlite.writer().begin().await.unwrap()))
+    Conn::from(Held::SqliteWrite(sqlite.writer().begin().await.unwrap()))
 }
 
 async fn names(sqlite: &Sqlite) -> Vec<String> {
@@ -82,6 +82,21 @@ async fn the_others_of_a_group_are_told_to_try_again() {
     assert!(matches!(told, Err(DbError::Conflict(_))), "{told:?}");
     assert!(matches!(waiting.await.unwrap(), Err(DbError::Full(_))));
     assert!(names(&sqlite).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_committed_goes_into_the_file_long_before_the_log_has_its_full_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = small(&folder, 1000).await;
+    let size = || std::fs::metadata(folder.path().join("small.db")).unwrap().len();
+    let before = size();
+    for number in 0..100 {
+        let mut unit = begin(&sqlite).await;
+        add(&mut unit, &format!("{number:2000}")).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+    crate::testing::eventually(|| size() > before + 50_000).await;
+    assert_eq!(names(&sqlite).await.len(), 100);
 }
 
 #[test]
