@@ -1,19 +1,25 @@
 //! Ten times as much as can be done.
 //!
 //! The load is made on the same two cores, so what the machine can do is measured first in the same way: by clients who
-//! wait for their answer.
+//! wait for their answer. In the spike the clients of the load wait for each other more than for an answer: they share few
+//! connections, on which so many calls may be open, and the others wait within the client. How long Muster takes to say no
+//! is asked by a bystander with a connection and a thread of his own, one call at a time.
 
 use std::time::Duration;
 
 use futures::FutureExt;
+use muster::demo::SLUG;
+use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
 use tonic::Code;
 
 use super::{BOTH, Run, Scenario, Stage};
+use crate::client::Caller;
 use crate::lab::acts::Kind;
 use crate::lab::history::{Call, Try};
 use crate::lab::judge::{Verdict, spread};
 use crate::lab::load::Plan;
+use crate::lab::probe::{Probe, Question, between, others};
 use crate::lab::site::Options;
 
 /// A flood of requests.
@@ -29,10 +35,13 @@ const AT_ONCE: usize = 32;
 const MEASURED_FOR: Duration = Duration::from_secs(6);
 const RECOVERS_WITHIN: Duration = Duration::from_secs(30);
 const SHED_WITHIN: Duration = Duration::from_millis(50);
+const ASKS_EVERY: Duration = Duration::from_millis(20);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
 async fn run_it(run: Run) -> Verdict {
     let site = run.site(Options::default()).await;
     let mut stage = Stage::set(site, run.wish("CLIENTS", 40), 2).await;
+    let waiter = Caller::sign_in(stage.site.plain_channel(), SLUG, "sam").await;
     let mut verdict = Verdict::default();
     let length = run.seconds(20);
     // Caches fill, connections open.
@@ -42,8 +51,10 @@ async fn run_it(run: Run) -> Verdict {
     let normal = memory(&stage).await;
     let from = stage.load.now();
     let rate = capacity * run.wish("TIMES", 10.0);
+    let bystander = Bystander::come(&stage, waiter.token);
     stage.load.clone().run(Plan::shift(rate, length)).await;
     let most = memory(&stage).await;
+    bystander.tells(length, &mut verdict).await;
     let calls: Vec<Call> = stage
         .load
         .history()
@@ -114,13 +125,49 @@ fn during(calls: &[Call], capacity: f64, length: Duration, verdict: &mut Verdict
         format!("R-18: {silent} of those who are shed are not told when to come again")
     });
     let mut shed: Vec<Duration> = refused().map(took).collect();
-    verdict.figure("shed answers", spread(&mut shed));
-    let median = shed.get(shed.len() / 2).copied().unwrap_or_default();
-    verdict.must(median <= SHED_WITHIN, || {
-        format!("R-18: who is shed waits {median:?} (p50) for it")
-    });
+    verdict.figure("shed answers, with the wait in the client", spread(&mut shed));
     let mut admitted: Vec<Duration> = tries().filter(with(Code::Ok)).map(took).collect();
     verdict.figure("admitted, from sending", spread(&mut admitted));
+}
+
+/// Somebody who asks now and then, as any other client would, while all the others ask for ten times as much.
+struct Bystander {
+    runtime: Runtime,
+    probes: Vec<Probe>,
+}
+
+impl Bystander {
+    fn come(stage: &Stage, token: String) -> Self {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).enable_all().build().expect("a thread");
+        let probes = {
+            let _there = runtime.enter();
+            let caller = Caller {
+                channel: stage.site.plain_channel(),
+                token,
+            };
+            let ask = |question| Probe::start(&stage.site.town, &caller, question, ASKS_EVERY, ANSWERED_WITHIN);
+            [Question::Order, Question::Menu].map(ask).into()
+        };
+        Self { runtime, probes }
+    }
+
+    async fn tells(self, length: Duration, verdict: &mut Verdict) {
+        let mut shots = Vec::new();
+        for probe in self.probes {
+            shots.extend(probe.end().await);
+        }
+        self.runtime.shutdown_background();
+        let during = between(&shots, Duration::ZERO, length);
+        verdict.figure("a bystander is told", others(&during));
+        let refused = during.iter().filter(|shot| shot.code == Some(Code::ResourceExhausted));
+        let mut shed: Vec<Duration> = refused.map(|shot| shot.took).collect();
+        verdict.figure("shed answers to a bystander", spread(&mut shed));
+        let median = shed.get(shed.len() / 2).copied();
+        verdict.must(median.is_some_and(|median| median <= SHED_WITHIN), || {
+            format!("R-18: who is shed waits {median:?} (p50) for it")
+        });
+    }
 }
 
 /// Who is served when not everybody can be: orders before reads, reads before lists.
