@@ -35,7 +35,8 @@ async fn what_was_acknowledged_outlives_a_power_cut() {
 /// The judge of the test above, shown what it is there for: a log that is not synced with each commit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_is_not_synced_loses_what_was_acknowledged() {
-    let report = cuts::run(asked_for("SEED", 13), 12, true).await;
+    // Until it is seen. What has been copied into the file meanwhile is not lost, so not every cut shows it.
+    let report = cuts::run(asked_for("SEED", 13), 40, true).await;
     println!("{report:#?}");
     assert!(
         !report.faults.is_empty(),

@@ -29,8 +29,8 @@ use crate::turn::NextTurn;
 /// Who was asked to end, and has nothing running, may still say goodbye for so long.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// So many connections are opened at a time, and then those who are in have so long a turn: up to 4,000 a second.
-const LET_IN_TOGETHER: u32 = 4;
+/// So many connections are opened at a time, and then those who are in have so long a turn: up to 8,000 a second.
+const LET_IN_TOGETHER: u32 = 8;
 const TURN: Duration = Duration::from_millis(1);
 
 /// What waits for a client that does not read, on each stream, before whoever fills the stream waits too. In bytes.
@@ -62,7 +62,6 @@ pub async fn serve<S>(
     let hard_stop = CancellationToken::new();
     let mut crowd = Crowd::default();
     loop {
-        crowd.give_way().await;
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
@@ -91,6 +90,7 @@ pub async fn serve<S>(
             }
             drop(place);
         });
+        crowd.one_more().await;
     }
     drop(listener);
     connections.close();
@@ -102,7 +102,7 @@ pub async fn serve<S>(
 
 /// Those who come at once. Opening a connection and answering its first question costs more than a call does; a thousand
 /// who come together would stand in front of everybody who is in. So a few are let in, and then the others have a turn;
-/// whoever waits meanwhile waits in the system's queue.
+/// whoever waits meanwhile waits in the system's queue. Who is turned away is not counted: that costs next to nothing.
 #[derive(Default)]
 struct Crowd {
     let_in: u32,
@@ -110,19 +110,16 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// Waits a moment where many came in this one.
-    async fn give_way(&mut self) {
-        if self.since.is_none_or(|since| since.elapsed() >= TURN) {
-            *self = Self {
-                let_in: 0,
-                since: Some(Instant::now()),
-            };
-        }
-        if self.let_in >= LET_IN_TOGETHER {
+    /// One was let in. Waits a moment where many were in this one.
+    async fn one_more(&mut self) {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        self.let_in += 1;
+        if self.let_in >= LET_IN_TOGETHER && since.elapsed() < TURN {
             sleep(TURN).await;
+        }
+        if self.let_in >= LET_IN_TOGETHER || since.elapsed() >= TURN {
             *self = Self::default();
         }
-        self.let_in += 1;
     }
 }
 
@@ -282,5 +279,24 @@ async fn speaks(socket: &TcpStream) -> bool {
             sleep(Duration::from_millis(20)).await;
         }
         known = count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_crowd_is_let_in_by_and_by_and_who_comes_alone_at_once() {
+        let mut crowd = Crowd::default();
+        assert!(crowd.one_more().now_or_never().is_some());
+        let began = Instant::now();
+        for _ in 0..500 {
+            crowd.one_more().await;
+        }
+        let took = began.elapsed();
+        assert!(took >= Duration::from_millis(50), "500 were let in within {took:?}");
     }
 }
