@@ -197,7 +197,8 @@ pub(crate) async fn look_up(conn: &mut Conn, tenant: Uuid, key_digest: &[u8; 32]
 
 static KEPT_KEYS: Many = Many {
     columns: &[("key_digest", Kind::Bytes)],
-    text: "SELECT kept.tenant_id, kept.key_digest FROM new JOIN idempotency AS kept USING (tenant_id, key_digest)",
+    text: "SELECT kept.tenant_id, kept.key_digest FROM new JOIN idempotency AS kept \
+           ON kept.tenant_id = new.tenant_id AND kept.key_digest = new.key_digest",
     does: Does::Find,
 };
 
