@@ -32,7 +32,7 @@ impl Group {
     pub(super) fn start(db: DbEngine) -> Self {
         Self(Together::start(move |group: Vec<Closing>| {
             let db = db.clone();
-            Box::pin(async move { outcomes(&db, &group).await })
+            Box::pin(async move { outcomes(&db, &group.iter().collect::<Vec<_>>()).await })
         }))
     }
 
@@ -54,39 +54,26 @@ impl Group {
 }
 
 /// What each unit is answered.
-async fn outcomes(db: &DbEngine, group: &[Closing]) -> Vec<Result<(), Error>> {
-    let group: Vec<&Closing> = group.iter().collect();
-    let Err(fault) = write_together(db, &group).await else {
+async fn outcomes(db: &DbEngine, group: &[&Closing]) -> Vec<Result<(), Error>> {
+    let Err(fault) = write_together(db, group).await else {
         return group.iter().map(|_| Ok(())).collect();
     };
     if let Some(each) = fault.of_everybody() {
         return group.iter().map(|_| Err(each().into())).collect();
     }
-    let answered = answered_before(db, &group).await;
+    let answered = answered_before(db, group).await;
+    if !answered.contains(&true) {
+        return write_apart(db, group, fault).await;
+    }
     let others = group.iter().zip(&answered).filter(|(_, answered)| !**answered);
     let others: Vec<&Closing> = others.map(|(unit, _)| *unit).collect();
-    let mut written = match &*others {
-        [] => Vec::new(),
-        _ if others.len() < group.len() => write_without_them(db, &others).await,
-        _ => write_apart(db, &others, fault).await,
-    }
-    .into_iter();
+    // Fewer each time.
+    let mut written = Box::pin(outcomes(db, &others)).await.into_iter();
     let answer = |answered| match answered {
         true => Err(uow::replay()),
         false => written.next().unwrap_or_else(|| Err(DbError::CommitUnknown.into())),
     };
     answered.into_iter().map(answer).collect()
-}
-
-/// What is left of a group, together or, if there is still something wrong with it, apart.
-async fn write_without_them(db: &DbEngine, group: &[&Closing]) -> Vec<Result<(), Error>> {
-    let Err(fault) = write_together(db, group).await else {
-        return group.iter().map(|_| Ok(())).collect();
-    };
-    match fault.of_everybody() {
-        Some(each) => group.iter().map(|_| Err(each().into())).collect(),
-        None => write_apart(db, group, fault).await,
-    }
 }
 
 /// Each unit alone, to learn of which one the fault is.
@@ -154,6 +141,9 @@ fn reach_of(group: &[&Closing]) -> Reach {
 
 /// Writes a group as one, all of it or nothing.
 async fn write_together(db: &DbEngine, group: &[&Closing]) -> Result<(), Fault> {
+    if group.is_empty() {
+        return Ok(());
+    }
     if db.is_postgres() {
         return write_as_one(db, group).await.map_err(Fault::Database);
     }
