@@ -1,7 +1,9 @@
 //! A town in which every method has something to act on: two tenants, three kitchens, and callers of every kind.
 
 mod build;
+mod doors;
 mod fresh;
+mod people;
 mod who;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,9 @@ use muster_auth::domain::role::{device_permissions, role_permissions};
 use muster_proto::auth::v1::{DeviceKind, Role};
 use tonic::transport::Channel;
 
-pub use build::{NEW_PASSWORD, Signed};
+pub use build::NEW_PASSWORD;
+pub use doors::Door;
+pub use people::Signed;
 pub use who::{Principal, Who};
 
 use crate::client::Caller;

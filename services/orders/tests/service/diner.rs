@@ -109,6 +109,18 @@ pub fn station(number: u128, name: &str, kind: StationKind, default_station: boo
     }
 }
 
+/// What of a category is made at FRY.
+pub fn fried(number: u128, name: &str, category: u128) -> RoutingRule {
+    RoutingRule {
+        id: id(number),
+        location_id: here(),
+        name: name.into(),
+        category_ids: vec![id(category)],
+        station_ids: vec![fry()],
+        ..RoutingRule::default()
+    }
+}
+
 pub fn want(number: u128, menu_item_id: String, quantity: i32) -> NewItem {
     NewItem {
         id: id(number),
@@ -208,19 +220,7 @@ impl Diner {
         for station in stations {
             diner.put_station(station).await.unwrap();
         }
-        let rule = RoutingRule {
-            id: id(41),
-            location_id: here(),
-            name: "Fried".into(),
-            category_ids: vec![id(22)],
-            station_ids: vec![fry()],
-            ..RoutingRule::default()
-        };
-        let request = PutRoutingRuleRequest {
-            rule: Some(rule),
-            ..Default::default()
-        };
-        diner.api.put_routing_rule(ask(request)).await.unwrap();
+        diner.put_rule(fried(41, "Fried", 22)).await.unwrap();
         diner
     }
 
@@ -252,6 +252,20 @@ impl Diner {
             ..PutStationRequest::default()
         };
         Ok(self.api.put_station(ask(request)).await?.into_inner().station.unwrap())
+    }
+
+    pub async fn put_rule(&self, rule: RoutingRule) -> Result<RoutingRule, Status> {
+        let request = PutRoutingRuleRequest {
+            rule: Some(rule),
+            ..PutRoutingRuleRequest::default()
+        };
+        Ok(self
+            .api
+            .put_routing_rule(ask(request))
+            .await?
+            .into_inner()
+            .rule
+            .unwrap())
     }
 
     pub async fn place(&self, order: u128, items: Vec<NewItem>) -> Result<Order, Status> {

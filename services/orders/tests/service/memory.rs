@@ -5,7 +5,6 @@ use muster_kernel::both_engines;
 use muster_kernel::testing::Lab;
 use muster_orders::STEPS;
 use muster_orders::store::location::{self, Location};
-use muster_proto::orders::v1::station_service_server::StationService;
 use muster_proto::orders::v1::*;
 
 use crate::diner::*;
@@ -81,19 +80,7 @@ both_engines!(
         assert_eq!(diner.sell(102, burger()).await.unwrap().total, usd(1500));
         let placed = diner.sell(103, burger()).await.unwrap();
         assert_eq!(stations(&placed), [grill()]);
-        let rule = RoutingRule {
-            id: id(42),
-            location_id: here(),
-            name: "Mains".into(),
-            category_ids: vec![id(21)],
-            station_ids: vec![fry()],
-            ..RoutingRule::default()
-        };
-        let request = PutRoutingRuleRequest {
-            rule: Some(rule),
-            ..Default::default()
-        };
-        diner.api.put_routing_rule(ask(request)).await.unwrap();
+        diner.put_rule(fried(42, "Mains", 21)).await.unwrap();
         let placed = diner.sell(104, burger()).await.unwrap();
         assert_eq!(stations(&placed), [fry()]);
     }

@@ -20,20 +20,6 @@ fn rule(number: u128, station_ids: Vec<String>) -> RoutingRule {
     }
 }
 
-async fn put_rule(diner: &Diner, rule: RoutingRule) -> Result<RoutingRule, tonic::Status> {
-    let request = PutRoutingRuleRequest {
-        rule: Some(rule),
-        ..Default::default()
-    };
-    Ok(diner
-        .api
-        .put_routing_rule(ask(request))
-        .await?
-        .into_inner()
-        .rule
-        .unwrap())
-}
-
 async fn stations(diner: &Diner, include_archived: bool) -> Vec<Station> {
     let request = ListStationsRequest {
         location_id: here(),
@@ -160,10 +146,10 @@ both_engines!(a_station_with_work_stays, "orders", STEPS, async |lab: Lab| {
 both_engines!(rules_come_go_and_come_back, "orders", STEPS, async |lab: Lab| {
     let diner = Diner::open(lab).await;
     assert_eq!(
-        reason(put_rule(&diner, rule(42, vec![expo()])).await),
+        reason(diner.put_rule(rule(42, vec![expo()])).await),
         "NOT_A_PREP_STATION"
     );
-    assert_eq!(put_rule(&diner, rule(42, vec![grill()])).await.unwrap().version, 1);
+    assert_eq!(diner.put_rule(rule(42, vec![grill()])).await.unwrap().version, 1);
     let list = async || {
         let request = ListRoutingRulesRequest { location_id: here() };
         diner
@@ -186,7 +172,7 @@ both_engines!(rules_come_go_and_come_back, "orders", STEPS, async |lab: Lab| {
         "ROUTING_RULE_NOT_FOUND"
     );
     assert_eq!(list().await, 1);
-    assert_eq!(put_rule(&diner, rule(42, vec![grill()])).await.unwrap().version, 3);
+    assert_eq!(diner.put_rule(rule(42, vec![grill()])).await.unwrap().version, 3);
     let mask = FieldMask {
         paths: vec!["priority".into()],
     };
