@@ -36,6 +36,10 @@ const TURN: Duration = Duration::from_millis(1);
 /// What waits for a client that does not read, on each stream, before whoever fills the stream waits too. In bytes.
 const SEND_BUFFER: usize = 16 << 10;
 
+/// So many requests may be taken back before we have looked at them: all that a client can have open, as when a page is
+/// left, or when many give up in the same moment because we are busy (G-02).
+const RESET_UNSEEN: usize = 128;
+
 /// A request's headers, as HTTP/2 counts them (G-05).
 const HEADERS: u32 = 16 << 10;
 /// What a gateway adds to them.
@@ -236,7 +240,7 @@ fn settings(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let (reset_unseen, reset_by_us, headers) = if limits.faces_gateway() {
         (10_000, None, HEADERS + OF_GATEWAY)
     } else {
-        (20, Some(256), HEADERS)
+        (RESET_UNSEEN, Some(256), HEADERS)
     };
     builder
         .http2()

@@ -192,3 +192,23 @@ async fn g_02_who_takes_back_less_than_half_stays() {
     let mut quiet = say(&server.address, b"").await;
     assert_eq!(closed_within(&mut quiet, Duration::from_millis(50)).await, None);
 }
+
+/// Whoever leaves a page takes back all that it has asked, in one breath.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_02_who_takes_back_everything_once_stays() {
+    let server = Server::start(Limits::default()).await;
+    let block = header_block("/hold");
+    let mut all = hello();
+    for number in 0..100 {
+        all.extend(frame(kind::HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &block));
+    }
+    for number in 0..100 {
+        all.extend(frame(kind::RST_STREAM, 0, 2 * number + 1, &[0, 0, 0, 8]));
+    }
+    all.extend(frame(kind::HEADERS, END_HEADERS | END_STREAM, 201, &header_block("/")));
+    let mut socket = say(&server.address, &all).await;
+    let frames = frames(&mut socket, Duration::from_millis(500)).await;
+    let answered = |(kind, _, stream, _): &(u8, u8, u32, Vec<u8>)| (*kind, *stream) == (kind::HEADERS, 201);
+    assert!(frames.iter().any(answered), "no answer after all was taken back");
+    eventually(|| server.running() == 0).await;
+}
