@@ -4,7 +4,7 @@
 //! answer. The sealing key is derived from the caller's key, which is not stored: the database alone gives neither
 //! tokens nor ballots away, nor lets anybody test a guess of what was asked.
 //!
-//! What it promises is told as a map in `tests/model_kernel/idempotency.rs`, and held to it there, also for calls at once.
+//! What it promises is told as a map in `tests/model_kernel/idempotency/book.rs`, and held to it there, also for calls at once.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
