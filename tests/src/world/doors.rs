@@ -24,7 +24,7 @@ pub struct Door {
     /// A connection to it.
     pub channel: Channel,
     /// The one role that it serves; none at the gateway, which serves all.
-    pub role: Option<&'static str>,
+    role: Option<&'static str>,
 }
 
 impl Door {

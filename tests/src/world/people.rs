@@ -14,7 +14,7 @@ use crate::requests::Things;
 
 const SHORTLY: Duration = Duration::from_millis(250);
 /// Within this time everybody knows who was put out.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(2);
 
 /// Somebody who has signed in.
 #[derive(Debug, Clone)]

@@ -55,10 +55,6 @@ impl Victim {
         Self::new(world, name, signed).await
     }
 
-    fn caller(&self, world: &World) -> Caller {
-        at_the_gateway(world, &self.signed)
-    }
-
     /// How it is put out: whether by himself, and by which call.
     fn put_out(&self, world: &World) -> (bool, &'static str, Vec<u8>) {
         let (person_id, validate_only) = (self.signed.principal.clone(), false);
@@ -206,7 +202,11 @@ both_shapes!(whoever_is_put_out_is_out, async |town: Town| {
     for mut victim in victims {
         let name = victim.name;
         let (by_himself, method, body) = victim.put_out(&world);
-        let by = if by_himself { &victim.caller(&world) } else { &fresh };
+        let by = if by_himself {
+            &at_the_gateway(&world, &victim.signed)
+        } else {
+            &fresh
+        };
         let answer = by.raw(&format!("/muster.auth.v1.{method}"), &body, &[]).await;
         assert_eq!(answer.code, Code::Ok, "{name}: {} {}", answer.reason(), answer.message);
         let started = Instant::now();
