@@ -164,15 +164,20 @@ impl Db {
         &self.group
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers a caller.
     ///
     /// # Errors
     /// What stands in the way.
     pub async fn ping(&self) -> Result<(), DbError> {
-        let mut conn = self.read(Reach::System).await?;
-        let alive = crate::exec!(&mut conn, sqlx::query("SELECT 1"));
-        conn.rollback().await;
-        alive.map(drop)
+        say_something(self.read(Reach::System).await?).await
+    }
+
+    /// Whether the database is there, even where every connection of the pool waits for a slow disk or for a lock.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub(crate) async fn is_there(&self) -> Result<(), DbError> {
+        say_something(self.glance(Reach::System).await?).await
     }
 
     /// Whether this is PostgreSQL, for the few places where engines must differ.
@@ -187,6 +192,12 @@ impl Db {
             DbEngine::Postgres(postgres) => postgres.close().await,
         }
     }
+}
+
+async fn say_something(mut conn: Conn) -> Result<(), DbError> {
+    let alive = crate::exec!(&mut conn, sqlx::query("SELECT 1"));
+    conn.rollback().await;
+    alive.map(drop)
 }
 
 impl DbEngine {

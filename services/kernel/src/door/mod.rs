@@ -14,11 +14,11 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use muster_proto::{Mutation, Validate};
 use prost::Message;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tonic::{Code, Request, Response, Status};
 
 use self::attempt::Attempt;
-use self::outage::Outage;
+use self::outage::{Asking, IS_THERE, Outage};
 use crate::clock::World;
 use crate::db::Db;
 use crate::error::Error;
@@ -121,7 +121,7 @@ impl Door {
     {
         let request_id = request_id_of(&request);
         let (caller, message) = self.open(request)?;
-        let asking = self.reads.begin(Instant::now())?;
+        let asking = self.begin(&self.reads)?;
         let mut tries = 0;
         loop {
             let (world, caller) = (self.world.clone(), caller.clone());
@@ -156,7 +156,7 @@ impl Door {
         let metadata = request.metadata().clone();
         let (caller, message) = self.open(request)?;
         let dry_run = message.validate_only();
-        let asking = self.changes.begin(Instant::now())?;
+        let asking = self.begin(&self.changes)?;
         let mut tries = 0;
         loop {
             let records = self.idempotency.of_request(&metadata, &caller, method, &message)?;
@@ -214,6 +214,19 @@ impl Door {
             std::future::ready(if stop { None } else { item })
         })
         .boxed()
+    }
+
+    /// A call begins. Where many wait and nobody is answered, somebody else asks whether the database is there.
+    fn begin(&self, outage: &Outage) -> Result<Asking, Error> {
+        let asking = outage.begin(Instant::now())?;
+        if asking.in_doubt {
+            let (db, outage) = (self.db.clone(), outage.clone());
+            tokio::spawn(async move {
+                let answer = timeout(IS_THERE, db.is_there()).await;
+                outage.is_there(answer.is_ok_and(|answer| answer.is_ok()), Instant::now());
+            });
+        }
+        Ok(asking)
     }
 
     /// Longer where a connection was lost: whoever ends one ends all of them, and is not done at once.

@@ -15,10 +15,13 @@ use crate::error::Error;
 const FAILURES: u32 = 2;
 /// A call that fails after so long, while nobody was answered, says as much by itself.
 const SILENCE: Duration = Duration::from_secs(1);
-/// So do so many who wait for a server while nobody was answered for as long: the first of them will not fail before its
-/// statement's time is over, and until then those who come would fill what a business may have running at once. A file's
-/// one writer may stand still for a second on a slow disk, and goes on.
+/// So many who wait for a server while nobody was answered for so long make us ask whether it is there: the first of them
+/// will not fail before its statement's time is over, and until then those who come would fill what a business may have
+/// running at once. Silence alone says nothing: a disk may be slow, or a lock be held for long, and they go on.
 const CROWD: usize = 8;
+const DOUBT: Duration = Duration::from_millis(500);
+/// A server that is there says so within.
+pub(super) const IS_THERE: Duration = Duration::from_millis(500);
 /// After a failure nobody asks for so long.
 const REST: Duration = Duration::from_millis(250);
 
@@ -43,6 +46,8 @@ struct State {
     waiting: usize,
     /// Since when they are a crowd and none was answered.
     quiet_since: Option<Instant>,
+    /// Somebody asks whether the server is there.
+    doubted: bool,
 }
 
 /// A call on its way. Dropped before its end is told, it says nothing.
@@ -50,6 +55,8 @@ pub(super) struct Asking {
     outage: Outage,
     began: Instant,
     is_trial: bool,
+    /// Whoever began this is to ask whether the server is there, and tell [`Outage::is_there`].
+    pub(super) in_doubt: bool,
 }
 
 impl Outage {
@@ -71,10 +78,8 @@ impl Outage {
         if state.away_until.is_some_and(|until| state.trying || now < until) {
             return Err(away());
         }
-        if !is_trial && state.quiet_since.is_some_and(|since| now - since >= SILENCE) {
-            self.goes_away(&mut state, now);
-            return Err(away());
-        }
+        let in_doubt = !is_trial && !state.doubted && state.is_quiet(now);
+        state.doubted |= in_doubt;
         state.waiting += 1;
         if state.waiting == self.crowd {
             state.quiet_since = Some(now);
@@ -84,7 +89,19 @@ impl Outage {
             outage: self.clone(),
             began: now,
             is_trial,
+            in_doubt,
         })
+    }
+
+    /// Whether the server answered who asked it in doubt.
+    pub(super) fn is_there(&self, answered: bool, now: Instant) {
+        let Ok(mut state) = self.state.lock() else { return };
+        state.doubted = false;
+        if answered {
+            state.quiet_since = state.quiet_since.map(|_| now);
+        } else if state.is_quiet(now) {
+            self.goes_away(&mut state, now);
+        }
     }
 
     fn goes_away(&self, state: &mut State, now: Instant) {
@@ -96,6 +113,12 @@ impl Outage {
             metrics::gauge!("muster_database_away", "kind" => self.kind).set(1);
         }
         state.away_until = Some(now + REST);
+    }
+}
+
+impl State {
+    fn is_quiet(&self, now: Instant) -> bool {
+        self.quiet_since.is_some_and(|since| now - since >= DOUBT)
     }
 }
 
@@ -116,6 +139,7 @@ impl Asking {
                     trying: state.trying,
                     waiting: state.waiting,
                     quiet_since: state.quiet_since.map(|_| now),
+                    doubted: state.doubted,
                     ..State::default()
                 };
             }
@@ -215,25 +239,40 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_that_waits_in_silence_says_that_it_is_away_before_anybody_fails() {
+    fn a_crowd_that_waits_in_silence_asks_whether_the_server_is_there() {
         let (outage, born) = (Outage::none("changes", true), Instant::now());
         let at = |ms| born + Duration::from_millis(ms);
-        let mut crowd: Vec<Asking> = (0..CROWD).map(|_| outage.begin(at(0)).unwrap()).collect();
-        let one_more = outage.begin(at(999)).expect("it may be slow");
-        one_more.ended(&Ok(()), at(1_000));
-        let slow = outage.begin(at(1_999)).expect("one was answered a second ago");
-        drop(crowd.split_off(CROWD / 2));
-        drop(outage.begin(at(9_000)).expect("they are too few to tell"));
-        crowd.extend((0..CROWD / 2).map(|_| outage.begin(at(9_000)).unwrap()));
-        drop(outage.begin(at(9_999)).expect("they have only just come"));
-        assert_eq!(outage.begin(at(10_001)).err().unwrap().reason, "DATABASE_UNAVAILABLE");
-        let trial = outage.begin(at(10_252)).expect("one may try");
-        trial.ended(&Ok(()), at(10_253));
-        outage.begin(at(10_254)).expect("it answers").ended(&Ok(()), at(11_200));
-        drop((crowd, slow));
-        drop(outage.begin(at(20_000)).expect("nobody waits"));
-        let file = Outage::none("changes", false);
-        let _crowd: Vec<Asking> = (0..100).map(|_| file.begin(at(0)).unwrap()).collect();
-        drop(file.begin(at(1_900)).expect("its disk may be slow"));
+        let doubts = |ms| outage.begin(at(ms)).unwrap().in_doubt;
+        let crowd: Vec<Asking> = (0..CROWD).map(|_| outage.begin(at(0)).unwrap()).collect();
+        outage.begin(at(499)).unwrap().ended(&Ok(()), at(500));
+        assert!(!doubts(999), "one was answered half a second ago");
+        assert!(doubts(1_000));
+        assert!(!doubts(1_001), "it is asked already");
+        outage.is_there(true, at(1_100));
+        assert!(!doubts(1_599), "it is only slow");
+        assert!(doubts(1_600));
+        outage.begin(at(1_700)).unwrap().ended(&Ok(()), at(1_800));
+        outage.is_there(false, at(2_100));
+        assert!(!doubts(2_100), "somebody was answered meanwhile");
+        assert!(doubts(2_300));
+        outage.is_there(false, at(2_800));
+        assert_eq!(outage.begin(at(2_801)).err().unwrap().reason, "DATABASE_UNAVAILABLE");
+        let trial = outage.begin(at(3_051)).expect("one may try");
+        trial.ended(&Ok(()), at(3_052));
+        outage.begin(at(3_053)).expect("it answers").ended(&Ok(()), at(3_054));
+        drop(crowd);
+        assert!(!doubts(9_000), "nobody waits");
+    }
+
+    #[test]
+    fn a_few_say_nothing_nor_does_a_crowd_that_waits_for_a_file() {
+        let born = Instant::now();
+        let later = born + Duration::from_secs(9);
+        for (is_server, most) in [(true, CROWD - 1), (false, 100)] {
+            let outage = Outage::none("changes", is_server);
+            let crowd: Vec<Asking> = (0..most).map(|_| outage.begin(born).unwrap()).collect();
+            assert!(!outage.begin(later).unwrap().in_doubt, "{most} of {is_server}");
+            drop(crowd);
+        }
     }
 }

@@ -9,11 +9,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep, timeout};
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
@@ -27,6 +30,8 @@ use crate::relay;
 const FRAME: u64 = 32;
 /// What a request may have sent of a body that nobody reads: a stream's window.
 const UNREAD: u64 = 64 << 10;
+/// Who was answered before all was said may finish within so long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A service whose requests are on the record.
 #[derive(Clone)]
@@ -58,6 +63,7 @@ where
                 "too many requests at once on this connection",
                 Duration::from_millis(100),
             );
+            hear_out(request.into_body());
             return Box::pin(async move { Ok(busy.to_status().into_http()) });
         };
         Box::pin(async move {
@@ -98,7 +104,8 @@ fn header_bytes<B>(request: &Request<B>) -> u64 {
 /// A request's body that must come at a decent pace (G-03). Only the time that somebody waits for it counts, and only until
 /// the answer begins: whoever talks in both directions, as tools do with reflection, may be silent in between.
 struct Paced {
-    inner: Incoming,
+    /// Until it is dropped.
+    inner: Option<Incoming>,
     conduct: Arc<Conduct>,
     answered: Arc<AtomicBool>,
     bytes: u64,
@@ -109,7 +116,7 @@ struct Paced {
 impl Paced {
     fn new(inner: Incoming, conduct: Arc<Conduct>, answered: Arc<AtomicBool>) -> Self {
         Self {
-            inner,
+            inner: Some(inner),
             conduct,
             answered,
             bytes: 0,
@@ -132,7 +139,10 @@ impl HttpBody for Paced {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match Pin::new(&mut self.inner).poll_frame(context) {
+        let Some(inner) = &mut self.inner else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(inner).poll_frame(context) {
             Poll::Ready(frame) => {
                 if let Some((since, _)) = self.waiting.take() {
                     self.waited += since.elapsed();
@@ -169,18 +179,43 @@ impl HttpBody for Paced {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(SizeHint::default, HttpBody::size_hint)
     }
 }
 
 impl Drop for Paced {
     fn drop(&mut self) {
-        if !self.inner.is_end_stream() {
+        if let Some(unread) = self.inner.take().filter(|body| !body.is_end_stream()) {
             self.conduct.justify(UNREAD);
+            hear_out(unread);
+        }
+    }
+}
+
+/// Listens for a while to a body that nobody reads. The library would forget the request, take what was on its way by then
+/// for a fault of the client's, and end the connection after 256 of them: whoever is refused often while we are busy, and
+/// comes again as told, would lose all that is under way.
+fn hear_out(body: Incoming) {
+    let mut rest = Box::pin(rest_of(body));
+    // Mostly it is all here, or was taken back.
+    if rest.as_mut().now_or_never().is_some() {
+        return;
+    }
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(timeout(LAST_WORDS, rest));
+    }
+}
+
+async fn rest_of(mut body: Incoming) {
+    let mut heard = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        heard += FRAME + frame.data_ref().map_or(0, Buf::remaining) as u64;
+        if heard > UNREAD {
+            return;
         }
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use muster_kernel::edge::Limits;
 use muster_kernel::testing::eventually;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::server::Server;
 use crate::wire::{Client, END_HEADERS, END_STREAM, closed_within, frame, frames, header_block, hello, kind, say};
@@ -211,4 +213,48 @@ async fn g_02_who_takes_back_everything_once_stays() {
     let answered = |(kind, _, stream, _): &(u8, u8, u32, Vec<u8>)| (*kind, *stream) == (kind::HEADERS, 201);
     assert!(frames.iter().any(answered), "no answer after all was taken back");
     eventually(|| server.running() == 0).await;
+}
+
+/// Whoever is refused at once, again and again, has his question on its way by then: that is no fault of his.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r_18_who_is_answered_before_all_is_said_keeps_the_connection() {
+    const BURST: u32 = 100;
+    let server = Server::start(Limits::default()).await;
+    let mut socket = say(&server.address, &hello()).await;
+    for burst in 0..8 {
+        let streams = (0..BURST).map(|number| 2 * (burst * BURST + number) + 1);
+        let heads = streams
+            .clone()
+            .flat_map(|stream| frame(kind::HEADERS, END_HEADERS, stream, &header_block("/")));
+        socket.write_all(&heads.collect::<Vec<u8>>()).await.unwrap();
+        assert_eq!(
+            answers(&mut socket, BURST as usize).await,
+            BURST as usize,
+            "in burst {burst}"
+        );
+        let bodies = streams.flat_map(|stream| frame(kind::DATA, END_STREAM, stream, &[0; 5]));
+        socket.write_all(&bodies.collect::<Vec<u8>>()).await.unwrap();
+    }
+    let last = frame(
+        kind::HEADERS,
+        END_HEADERS | END_STREAM,
+        2 * 8 * BURST + 1,
+        &header_block("/"),
+    );
+    socket.write_all(&last).await.unwrap();
+    assert_eq!(answers(&mut socket, 1).await, 1);
+}
+
+/// Waits until so many streams were answered to their end, or nothing comes for a second. Answers how many were.
+async fn answers(socket: &mut TcpStream, wanted: usize) -> usize {
+    let ended = |(kind, flags, ..): &&(u8, u8, u32, Vec<u8>)| *kind <= kind::HEADERS && flags & END_STREAM != 0;
+    let mut count = 0;
+    for _ in 0..20 {
+        let seen = frames(socket, Duration::from_millis(50)).await;
+        count += seen.iter().filter(ended).count();
+        if count >= wanted {
+            break;
+        }
+    }
+    count
 }
