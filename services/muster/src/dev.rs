@@ -46,7 +46,7 @@ pub async fn run(config: Config, args: DevArgs, telemetry: Arc<Telemetry>) -> an
     drop(auth);
 
     let roles = Role::ALL.into_iter().collect();
-    let listeners = Listeners::bind(&config, &roles).await?;
+    let listeners = Listeners::bind(&config, &roles)?;
     let address = listeners.address(Role::Gateway).context("the gateway has an address")?;
     let process = Process::start(config, &roles, listeners, Some(telemetry)).await?;
     let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;

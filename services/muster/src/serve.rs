@@ -44,7 +44,7 @@ pub async fn run(config: Config, roles: &BTreeSet<Role>, telemetry: Arc<Telemetr
         }
         Engine::Sqlite => {}
     }
-    let listeners = Listeners::bind(&config, roles).await?;
+    let listeners = Listeners::bind(&config, roles)?;
     let process = Process::start(config, roles, listeners, Some(telemetry)).await?;
     tracing::info!("serving");
     stop_signal().await?;

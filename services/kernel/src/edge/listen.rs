@@ -23,22 +23,18 @@ use tower::Service;
 use super::conduct::{Conduct, Watched};
 use super::conducted::Conducted;
 use super::guests::Guests;
+use super::turnstile::Turnstile;
 use super::{Limits, ReloadingTls};
 use crate::turn::NextTurn;
 
 /// Who was asked to end, and has nothing running, may still say goodbye for so long.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// So many connections are opened at a time, and then those who are in have so long a turn: up to 8,000 a second.
-const LET_IN_TOGETHER: u32 = 8;
-const TURN: Duration = Duration::from_millis(1);
-
 /// What waits for a client that does not read, on each stream, before whoever fills the stream waits too. In bytes.
 const SEND_BUFFER: usize = 16 << 10;
 
-/// So many requests may be taken back before we have looked at them: all that a client can have open, as when a page is
-/// left, or when many give up in the same moment because we are busy (G-02).
-const RESET_UNSEEN: usize = 128;
+/// So many requests may be taken back before we have looked at them, on the connection that a gateway has for everybody.
+const RESET_UNSEEN: u64 = 10_000;
 
 /// A request's headers, as HTTP/2 counts them (G-05).
 const HEADERS: u32 = 16 << 10;
@@ -64,7 +60,7 @@ pub async fn serve<S>(
     let guests = Guests::new(&limits);
     let connections = TaskTracker::new();
     let hard_stop = CancellationToken::new();
-    let mut crowd = Crowd::default();
+    let turnstile = Arc::new(Turnstile::default());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -83,6 +79,7 @@ pub async fn serve<S>(
             accepted: Instant::now(),
             service: service.clone(),
             limits: limits.clone(),
+            turnstile: Arc::clone(&turnstile),
             stop: stop.clone(),
             hard_stop: hard_stop.clone(),
         };
@@ -94,7 +91,6 @@ pub async fn serve<S>(
             }
             drop(place);
         });
-        crowd.one_more().await;
     }
     drop(listener);
     connections.close();
@@ -104,34 +100,12 @@ pub async fn serve<S>(
     }
 }
 
-/// Those who come at once. Opening a connection and answering its first question costs more than a call does; a thousand
-/// who come together would stand in front of everybody who is in. So a few are let in, and then the others have a turn;
-/// whoever waits meanwhile waits in the system's queue. Who is turned away is not counted: that costs next to nothing.
-#[derive(Default)]
-struct Crowd {
-    let_in: u32,
-    since: Option<Instant>,
-}
-
-impl Crowd {
-    /// One was let in. Waits a moment where many were in this one.
-    async fn one_more(&mut self) {
-        let since = *self.since.get_or_insert_with(Instant::now);
-        self.let_in += 1;
-        if self.let_in >= LET_IN_TOGETHER && since.elapsed() < TURN {
-            sleep(TURN).await;
-        }
-        if self.let_in >= LET_IN_TOGETHER || since.elapsed() >= TURN {
-            *self = Self::default();
-        }
-    }
-}
-
 struct Connection<S> {
     address: SocketAddr,
     accepted: Instant,
     service: S,
     limits: Limits,
+    turnstile: Arc<Turnstile>,
     /// It is to end in peace.
     stop: CancellationToken,
     /// It is to end now.
@@ -150,25 +124,35 @@ where
     S::Future: Send,
 {
     /// Waits until the client speaks, and greets it where there is TLS. None where it does not come to that in time.
-    async fn open(self, socket: TcpStream, tls: Option<ReloadingTls>) -> Option<BoxFuture<'static, ()>> {
+    async fn open(mut self, socket: TcpStream, tls: Option<ReloadingTls>) -> Option<BoxFuture<'static, ()>> {
         let _ = socket.set_nodelay(true);
-        // One deadline for both, so that one cannot be had after the other.
-        let opened_by = self.accepted + self.limits.first_bytes;
         let speaks = tokio::select! {
-            speaks = timeout_at(opened_by, speaks(&socket)) => speaks.unwrap_or(false),
+            speaks = timeout_at(self.opened_by(), speaks(&socket)) => speaks.unwrap_or(false),
             () = self.hard_stop.cancelled() => false,
         };
         if !speaks {
             return None;
         }
+        let spoke = Instant::now();
+        tokio::select! {
+            () = self.turnstile.pass() => {}
+            () = self.hard_stop.cancelled() => return None,
+        }
+        // Whoever had to wait for us has not been slow.
+        self.accepted += spoke.elapsed();
         let Some(tls) = tls else {
             return Some(Box::pin(self.talk(socket)));
         };
         let greeted = tokio::select! {
-            greeted = timeout_at(opened_by, tls.acceptor()?.accept(socket)) => greeted.ok()?,
+            greeted = timeout_at(self.opened_by(), tls.acceptor()?.accept(socket)) => greeted.ok()?,
             () = self.hard_stop.cancelled() => return None,
         };
         Some(Box::pin(self.talk(greeted.ok()?)))
+    }
+
+    /// One deadline for the first bytes and for the greeting, so that one cannot be had after the other.
+    fn opened_by(&self) -> Instant {
+        self.accepted + self.limits.first_bytes
     }
 
     async fn talk(self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
@@ -237,11 +221,13 @@ fn settings(limits: &Limits) -> auto::Builder<TokioExecutor> {
     }
     // What one client takes back must not end the connection that a gateway has for everybody.
     // And a gateway says more of a request than the client did, who may have said all that is allowed.
-    let (reset_unseen, reset_by_us, headers) = if limits.faces_gateway() {
-        (10_000, None, HEADERS + OF_GATEWAY)
+    let (reset_by_us, headers) = if limits.faces_gateway() {
+        (None, HEADERS + OF_GATEWAY)
     } else {
-        (RESET_UNSEEN, Some(256), HEADERS)
+        (Some(256), HEADERS)
     };
+    // As many as may be taken back at all (G-02): many give up in the same moment when we are busy.
+    let reset_unseen = usize::try_from(limits.resets.min(RESET_UNSEEN)).ok();
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -283,24 +269,5 @@ async fn speaks(socket: &TcpStream) -> bool {
             sleep(Duration::from_millis(20)).await;
         }
         known = count;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures::FutureExt;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_crowd_is_let_in_by_and_by_and_who_comes_alone_at_once() {
-        let mut crowd = Crowd::default();
-        assert!(crowd.one_more().now_or_never().is_some());
-        let began = Instant::now();
-        for _ in 0..500 {
-            crowd.one_more().await;
-        }
-        let took = began.elapsed();
-        assert!(took >= Duration::from_millis(50), "500 were let in within {took:?}");
     }
 }

@@ -14,6 +14,7 @@ mod stack;
 mod status;
 mod tls;
 mod trace;
+mod turnstile;
 
 pub use answer::see_out;
 pub use deadline::{DEFAULT_DEADLINE, LONGEST_DEADLINE, STREAM_DEADLINE, TIMEOUT_HEADER, deadline_of, format_timeout};
