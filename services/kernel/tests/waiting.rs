@@ -1,4 +1,4 @@
-//! Calls that wait for the database together: that it is slow is no reason to refuse anybody (RELIABILITY R-25).
+//! Calls that wait for the database together: that it is slow is no reason to refuse anybody (RELIABILITY R-07).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::time::Duration;

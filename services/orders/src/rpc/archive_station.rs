@@ -26,6 +26,10 @@ pub async fn handle(
         .ok_or(OrdersError::StationNotFound)?;
     let location = id(&found.location_id)?;
     reach(unit, location, OrdersError::StationNotFound)?;
+    if found.archived {
+        // For good: nothing is to be looked at, and nobody to be held up meanwhile.
+        return Ok(ArchiveStationResponse { station: Some(found) });
+    }
     let kitchen = revise(unit, location).await?;
     let current = kitchen
         .station(&request.station_id)
