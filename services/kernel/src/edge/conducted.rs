@@ -63,7 +63,7 @@ where
                 "too many requests at once on this connection",
                 Duration::from_millis(100),
             );
-            hear_out(request.into_body());
+            hear_out(request.into_body(), &self.conduct);
             return Box::pin(async move { Ok(busy.to_status().into_http()) });
         };
         Box::pin(async move {
@@ -190,8 +190,7 @@ impl HttpBody for Paced {
 impl Drop for Paced {
     fn drop(&mut self) {
         if let Some(unread) = self.inner.take().filter(|body| !body.is_end_stream()) {
-            self.conduct.justify(UNREAD);
-            hear_out(unread);
+            hear_out(unread, &self.conduct);
         }
     }
 }
@@ -199,8 +198,10 @@ impl Drop for Paced {
 /// Listens for a while to a body that nobody reads. The library would forget the request, take what was on its way by then
 /// for a fault of the client's, and end the connection after 256 of them: whoever is refused often while we are busy, and
 /// comes again as told, would lose all that is under way.
-fn hear_out(body: Incoming) {
-    let mut rest = Box::pin(rest_of(body));
+fn hear_out(body: Incoming, conduct: &Arc<Conduct>) {
+    // What may be on its way when we stop listening.
+    conduct.justify(UNREAD);
+    let mut rest = Box::pin(rest_of(body, Arc::clone(conduct)));
     // Mostly it is all here, or was taken back.
     if rest.as_mut().now_or_never().is_some() {
         return;
@@ -210,10 +211,12 @@ fn hear_out(body: Incoming) {
     }
 }
 
-async fn rest_of(mut body: Incoming) {
+async fn rest_of(mut body: Incoming, conduct: Arc<Conduct>) {
     let mut heard = 0;
     while let Some(Ok(frame)) = body.frame().await {
-        heard += FRAME + frame.data_ref().map_or(0, Buf::remaining) as u64;
+        let came = FRAME + frame.data_ref().map_or(0, Buf::remaining) as u64;
+        conduct.justify(came);
+        heard += came;
         if heard > UNREAD {
             return;
         }
