@@ -76,10 +76,9 @@ async fn g_07_requests_are_never_counted_as_a_flood() {
             b"200000"
         );
     }
-    for number in 0..100 {
-        // Refused before its body is read, as a request with an old token is; some are more than a window.
-        let body = Bytes::from(vec![3; [60_000, 300_000][number % 2]]);
-        let _ = client.call(Client::request("/"), body).await;
+    for _ in 0..100 {
+        // Refused before its body is read, as a request with an old token is.
+        let _ = client.call(Client::request("/"), Bytes::from(vec![3; 60_000])).await;
     }
     assert_eq!(
         client.call(Client::request("/"), Bytes::new()).await.unwrap().status,
