@@ -16,13 +16,14 @@ use chrono::DateTime;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use tonic::Request;
 use uuid::Uuid;
 
 use crate::cache::CacheHub;
 use crate::clock::{ManualClock, SystemChance, World};
 use crate::db::migrate::{self, Step, Target};
 use crate::db::{Db, Place};
-use crate::door::Door;
+use crate::door::{Door, Visit};
 use crate::identity::{Caller, Principal, ServiceKey, Trust};
 use crate::log::Doorbell;
 use crate::page::Pages;
@@ -125,6 +126,20 @@ impl Lab {
         unit.share();
         unit
     }
+}
+
+/// A request of the tenant's owner under this key, as the lock hands it to a handler.
+///
+/// # Panics
+/// If the key is not ASCII.
+pub fn keyed<M>(message: M, tenant: Uuid, key: &str) -> Request<M> {
+    let mut request = Request::new(message);
+    let (method, request_id) = ("/test/act", "test".into());
+    request.extensions_mut().insert(owner(tenant));
+    request.extensions_mut().insert(Visit { method, request_id });
+    let key = key.parse().expect("a key is ASCII");
+    request.metadata_mut().insert("idempotency-key", key);
+    request
 }
 
 /// Somebody who may do everything in the tenant.

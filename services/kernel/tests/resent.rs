@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::FutureExt;
 use futures::future::join_all;
 use muster_kernel::db::Reach;
-use muster_kernel::door::Visit;
 use muster_kernel::log::NewEvent;
-use muster_kernel::testing::{Lab, owner};
+use muster_kernel::testing::{Lab, keyed};
 use muster_kernel::uow::UnitOfWork;
 use muster_kernel::{Error, both_engines, on};
 use muster_proto::auth::v1::DisablePersonRequest;
-use tonic::{Request, Status};
+use tonic::Status;
 use tonic_types::StatusExt;
 use uuid::Uuid;
 
@@ -39,16 +38,11 @@ impl Shop {
     }
 
     async fn call(&self, key: u32, person: u32) -> Result<String, Status> {
-        let mut request = Request::new(DisablePersonRequest {
+        let message = DisablePersonRequest {
             person_id: Uuid::from_u128(u128::from(person)).to_string(),
             validate_only: false,
-        });
-        let method = "/test/act";
-        let request_id = "test".into();
-        request.extensions_mut().insert(owner(TENANT));
-        request.extensions_mut().insert(Visit { method, request_id });
-        let key = format!("key-{key}").parse().unwrap();
-        request.metadata_mut().insert("idempotency-key", key);
+        };
+        let request = keyed(message, TENANT, &format!("key-{key}"));
         let door = &self.lab.deps.door;
         let answer = door.mutate(self, request, |shop, unit, _| shop.act(unit).boxed());
         answer.await.map(tonic::Response::into_inner)

@@ -6,14 +6,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::join_all;
 use muster_kernel::db::Reach;
-use muster_kernel::door::Visit;
 use muster_kernel::exec;
 use muster_kernel::log::NewEvent;
-use muster_kernel::testing::{Engine, Lab, owner};
+use muster_kernel::testing::{Engine, Lab, keyed};
 use muster_kernel::uow::UnitOfWork;
 use muster_proto::auth::v1::DisablePersonRequest;
 use tokio::time::sleep;
-use tonic::{Request, Status};
+use tonic::Status;
 use uuid::Uuid;
 
 const TENANT: Uuid = Uuid::from_u128(0xA);
@@ -25,13 +24,11 @@ async fn happens(unit: &mut UnitOfWork) -> Result<String, muster_kernel::Error> 
 }
 
 async fn call(lab: &Lab, key: u32) -> Result<(), Status> {
-    let mut request = Request::new(DisablePersonRequest::default());
-    request.get_mut().person_id = TENANT.to_string();
-    let (method, request_id) = ("/test/act", "test".into());
-    request.extensions_mut().insert(owner(TENANT));
-    request.extensions_mut().insert(Visit { method, request_id });
-    let key = format!("key-{key}").parse().unwrap();
-    request.metadata_mut().insert("idempotency-key", key);
+    let message = DisablePersonRequest {
+        person_id: TENANT.to_string(),
+        validate_only: false,
+    };
+    let request = keyed(message, TENANT, &format!("key-{key}"));
     let door = &lab.deps.door;
     door.mutate(lab, request, |_, unit, _| happens(unit).boxed())
         .await

@@ -223,7 +223,7 @@ impl Door {
             let (db, outage) = (self.db.clone(), outage.clone());
             tokio::spawn(async move {
                 let answer = timeout(IS_THERE, db.is_there()).await;
-                outage.is_there(answer.is_ok_and(|answer| answer.is_ok()), Instant::now());
+                outage.asked(answer.is_ok_and(|answer| answer.is_ok()), Instant::now());
             });
         }
         Ok(asking)

@@ -19,6 +19,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// will not fail before its statement's time is over, and until then those who come would fill what a business may have
 /// running at once. Silence alone says nothing: a disk may be slow, or a lock be held for long, and they go on.
 const CROWD: usize = 8;
+/// See [`CROWD`].
 const DOUBT: Duration = Duration::from_millis(500);
 /// A server that is there says so within.
 pub(super) const IS_THERE: Duration = Duration::from_millis(500);
@@ -55,7 +56,7 @@ pub(super) struct Asking {
     outage: Outage,
     began: Instant,
     is_trial: bool,
-    /// Whoever began this is to ask whether the server is there, and tell [`Outage::is_there`].
+    /// Whoever began this is to ask whether the server is there, and tell [`Outage::asked`].
     pub(super) in_doubt: bool,
 }
 
@@ -93,8 +94,8 @@ impl Outage {
         })
     }
 
-    /// Whether the server answered who asked it in doubt.
-    pub(super) fn is_there(&self, answered: bool, now: Instant) {
+    /// The server was asked, in doubt, and answered or not.
+    pub(super) fn asked(&self, answered: bool, now: Instant) {
         let Ok(mut state) = self.state.lock() else { return };
         state.doubted = false;
         if answered {
@@ -248,14 +249,14 @@ mod tests {
         assert!(!doubts(999), "one was answered half a second ago");
         assert!(doubts(1_000));
         assert!(!doubts(1_001), "it is asked already");
-        outage.is_there(true, at(1_100));
+        outage.asked(true, at(1_100));
         assert!(!doubts(1_599), "it is only slow");
         assert!(doubts(1_600));
         outage.begin(at(1_700)).unwrap().ended(&Ok(()), at(1_800));
-        outage.is_there(false, at(2_100));
+        outage.asked(false, at(2_100));
         assert!(!doubts(2_100), "somebody was answered meanwhile");
         assert!(doubts(2_300));
-        outage.is_there(false, at(2_800));
+        outage.asked(false, at(2_800));
         assert_eq!(outage.begin(at(2_801)).err().unwrap().reason, "DATABASE_UNAVAILABLE");
         let trial = outage.begin(at(3_051)).expect("one may try");
         trial.ended(&Ok(()), at(3_052));
