@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
 use chrono::TimeDelta;
 use muster_kernel::Error;
@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::password::normalise;
 use crate::error::Refusal;
+use crate::hash_room::{Room, Rooms};
 use crate::threads::Threads;
 
 /// Memory in KiB, passes, lanes: the least that OWASP and NIST accept. Raise it when the machine can.
@@ -23,6 +24,8 @@ const LANES: u32 = 1;
 const MOST_SLOTS: usize = 4;
 /// Hashes that may wait for a slot.
 const QUEUE: usize = 32;
+/// With more than this many waiting it is a storm.
+const STORM: usize = QUEUE / 2;
 /// Who finds the queue full comes again after so many milliseconds, and up to so many more: five hundred who came together
 /// would come together again.
 const SOON: i64 = 1_000;
@@ -35,6 +38,7 @@ pub struct Hasher {
     threads: Threads,
     slots: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    rooms: Rooms,
     world: World,
     /// Checked in place of the hash of somebody who does not exist.
     dummy: Arc<str>,
@@ -69,6 +73,7 @@ impl Hasher {
             threads: Threads::start(slots)?,
             slots: Arc::new(Semaphore::new(slots)),
             queue: Arc::new(Semaphore::new(slots + QUEUE)),
+            rooms: Rooms::default(),
             dummy: "".into(),
             world,
         };
@@ -98,7 +103,7 @@ impl Hasher {
     /// `SIGN_IN_BUSY` when too many wait.
     pub async fn hash(&self, normal: String) -> Result<String, Error> {
         let (argon, salt) = (self.argon.clone(), self.world.random::<16>());
-        self.work(self.line_up()?, move || {
+        self.work(self.line_up()?, move |_| {
             let hash: PasswordHash = argon
                 .hash_password_with_salt(normal.as_bytes(), &salt)
                 .map_err(Error::internal)?;
@@ -118,9 +123,9 @@ impl Hasher {
         let (normal, hash) = (normal.unwrap_or_default(), hash.unwrap_or(&self.dummy).to_owned());
         let (argon, kept) = (self.argon.clone(), normal.clone());
         let (right, weak) = self
-            .work(place, move || {
+            .work(place, move |room| {
                 let hash = PasswordHash::new(&hash).map_err(Error::internal)?;
-                let right = argon.verify_password(normal.as_bytes(), &hash).is_ok();
+                let right = room.is_right(&normal, &hash)?;
                 Ok((right && known, is_weaker(&hash, argon.params())))
             })
             .await?;
@@ -135,17 +140,32 @@ impl Hasher {
     async fn work<T: Send + 'static>(
         &self,
         Place(place): Place,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&mut Room) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(Error::internal)?;
         // The permits go with the work: a caller who gives up does not make room before the work has ended.
-        let permits: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, slot);
-        let done = self.threads.run(move || {
-            let outcome = work();
-            drop(permits);
+        let (queue, rooms) = (Arc::clone(&self.queue), self.rooms.clone());
+        let is_storm = move || queue.available_permits() < QUEUE - STORM;
+        let stays = is_storm.clone();
+        let work = move || {
+            let mut room = rooms.take();
+            let outcome = work(&mut room);
+            if stays() {
+                rooms.keep(room);
+            } else {
+                rooms.clear();
+            }
+            drop(place);
             outcome
-        });
-        done.await?
+        };
+        let rest = move |took| {
+            if is_storm() {
+                // The memory and the processors that all share are left to the others for as long (RELIABILITY A-14).
+                std::thread::sleep(took);
+            }
+            drop(slot);
+        };
+        self.threads.run(work, rest).await?
     }
 }
 
@@ -162,7 +182,7 @@ fn is_weaker(hash: &PasswordHash, params: &Params) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -208,6 +228,28 @@ mod tests {
         let stronger = check("a password of some length", &hash).await.stronger.unwrap();
         assert!(stronger.contains("t=3"));
         assert_eq!(check("a password of some length", &stronger).await.stronger, None);
+    }
+
+    #[tokio::test]
+    async fn in_a_storm_it_rests_after_each_hash_and_keeps_nothing_when_it_is_over() {
+        let hasher = Hasher::new(World::system()).await.unwrap();
+        let check = async || {
+            let place = hasher.line_up().unwrap();
+            assert!(!hasher.check(place, "whatever it is", None).await.unwrap().right);
+        };
+        let (dummy, mut room) = (PasswordHash::new(&hasher.dummy).unwrap(), Room::default());
+        let least = (0..5).map(|_| {
+            let began = Instant::now();
+            room.is_right("whatever it is", &dummy).unwrap();
+            began.elapsed()
+        });
+        let least = least.min().unwrap();
+        let began = Instant::now();
+        let rounds = u32::try_from((slots() + QUEUE) / slots()).unwrap();
+        futures::future::join_all((0..slots() + QUEUE).map(|_| check())).await;
+        let took = began.elapsed();
+        assert!(took > least.mul_f64(1.25) * rounds, "{took:?} for {rounds} of {least:?}");
+        assert!(hasher.rooms.is_empty(), "memory is kept");
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ pub mod domain;
 pub mod error;
 pub mod events;
 pub mod guard;
+mod hash_room;
 pub mod hasher;
 pub mod keys;
 pub mod rpc;
