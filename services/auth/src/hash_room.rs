@@ -88,7 +88,11 @@ mod tests {
             let hash = PasswordHash::new(&hash).unwrap();
             let mut room = rooms.take();
             for (password, right) in [("right", true), ("wrong", false), ("right", true), ("", false)] {
-                assert_eq!(room.is_right(password, &hash).unwrap(), right, "{memory} {passes} {password}");
+                assert_eq!(
+                    room.is_right(password, &hash).unwrap(),
+                    right,
+                    "{memory} {passes} {password}"
+                );
             }
             rooms.keep(room);
         }

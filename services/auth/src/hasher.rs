@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::PasswordHasher;
+use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, Version};
 use chrono::TimeDelta;
 use muster_kernel::Error;
@@ -248,7 +248,10 @@ mod tests {
         let rounds = u32::try_from((slots() + QUEUE) / slots()).unwrap();
         futures::future::join_all((0..slots() + QUEUE).map(|_| check())).await;
         let took = began.elapsed();
-        assert!(took > least.mul_f64(1.25) * rounds, "{took:?} for {rounds} of {least:?}");
+        assert!(
+            took > least.mul_f64(1.25) * rounds,
+            "{took:?} for {rounds} of {least:?}"
+        );
         assert!(hasher.rooms.is_empty(), "memory is kept");
     }
 
