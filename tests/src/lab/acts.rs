@@ -295,9 +295,23 @@ impl Shop {
         }
     }
 
+    /// It was refused, for certain. What was to be handed out is still there for somebody to try again: an order that its cook
+    /// forgot would be on the board for ever, and after a spike there would be forty times as much to show as before.
+    pub fn keep(&self, call: &Call) {
+        if call.kind != Kind::Bump {
+            return;
+        }
+        let refused = BumpOrderRequest::decode(call.body.as_slice()).expect("what the lab asked");
+        let known = Known {
+            order: call.order.unwrap_or_default(),
+            items: refused.item_ids,
+            station: String::new(),
+        };
+        push(&self.open, known);
+    }
+
     /// A good answer came.
     pub fn learn(&self, call: &Call, answer: &Raw) {
-        let push = |list: &Mutex<Vec<Known>>, known| list.lock().unwrap_or_else(PoisonError::into_inner).push(known);
         match call.kind {
             Kind::Place => {
                 let placed = answer.decode::<PlaceOrderResponse>().order.unwrap_or_default();
@@ -348,6 +362,10 @@ impl Act {
             item: None,
         }
     }
+}
+
+fn push(list: &Mutex<Vec<Known>>, known: Known) {
+    list.lock().unwrap_or_else(PoisonError::into_inner).push(known);
 }
 
 fn pick(list: &Mutex<Vec<Known>>, dice: &mut Dice, take: bool) -> Option<Known> {

@@ -259,9 +259,17 @@ impl Load {
             tokio::time::sleep(Duration::from_millis(100)).await;
             answer = self.ask(&call, 2, plan.deadline, None).await;
         }
-        let good = answer.filter(|raw| raw.code == Code::Ok);
-        good.iter().for_each(|raw| self.shop.learn(&call, raw));
-        good.is_some()
+        match answer {
+            Some(raw) if raw.code == Code::Ok => {
+                self.shop.learn(&call, &raw);
+                true
+            }
+            Some(raw) if raw.code == Code::ResourceExhausted => {
+                self.shop.keep(&call);
+                false
+            }
+            _ => false,
+        }
     }
 
     /// Asks once and writes down what came. `through` is another connection than the client's own.
