@@ -1,6 +1,7 @@
 //! Hashing of passwords: slow on purpose, so never on the threads that answer, and never more than a few at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
@@ -8,7 +9,9 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use chrono::TimeDelta;
 use muster_kernel::Error;
 use muster_kernel::clock::World;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep};
 
 use crate::domain::password::normalise;
 use crate::error::Refusal;
@@ -143,30 +146,31 @@ impl Hasher {
         work: impl FnOnce(&mut Room) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(Error::internal)?;
+        let (queue, rooms, runtime) = (Arc::clone(&self.queue), self.rooms.clone(), Handle::current());
         // The permits go with the work: a caller who gives up does not make room before the work has ended.
-        let (queue, rooms) = (Arc::clone(&self.queue), self.rooms.clone());
-        let is_storm = move || queue.available_permits() < QUEUE - STORM;
-        let stays = is_storm.clone();
-        let work = move || {
+        let done = self.threads.run(move || {
+            let began = Instant::now();
             let mut room = rooms.take();
             let outcome = work(&mut room);
-            if stays() {
+            drop(place);
+            if queue.available_permits() < QUEUE - STORM {
                 rooms.keep(room);
+                runtime.spawn(rest(began.elapsed(), slot));
             } else {
                 rooms.clear();
+                drop(slot);
             }
-            drop(place);
             outcome
-        };
-        let rest = move |took| {
-            if is_storm() {
-                // The memory and the processors that all share are left to the others for as long (RELIABILITY A-14).
-                std::thread::sleep(took);
-            }
-            drop(slot);
-        };
-        self.threads.run(work, rest).await?
+        });
+        done.await?
     }
+}
+
+/// In a storm nobody has the slot for as long again: the processors and their memory are left to the others
+/// (RELIABILITY A-14).
+async fn rest(took: Duration, slot: OwnedSemaphorePermit) {
+    sleep(took).await;
+    drop(slot);
 }
 
 fn slots() -> usize {
@@ -182,8 +186,6 @@ fn is_weaker(hash: &PasswordHash, params: &Params) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::*;
 
     const A_TENTH: Duration = Duration::from_millis(100);

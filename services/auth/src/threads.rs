@@ -5,7 +5,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use muster_kernel::Error;
 use tokio::sync::oneshot;
@@ -37,21 +36,13 @@ impl Threads {
         Ok(Self { jobs })
     }
 
-    /// Has this done, and waits for it. `after` has the thread once the outcome is known, and is told how long it took.
+    /// Has this done, and waits for it.
     ///
     /// # Errors
     /// `INTERNAL` if it panics.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> T + Send + 'static,
-        after: impl FnOnce(Duration) + Send + 'static,
-    ) -> Result<T, Error> {
+    pub(crate) async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let (tell, told) = oneshot::channel();
-        let job = Box::new(move || {
-            let began = Instant::now();
-            let _ = tell.send(job());
-            after(began.elapsed());
-        });
+        let job = Box::new(move || _ = tell.send(job()));
         self.jobs
             .send(job)
             .map_err(|_| Error::internal("the threads that hash are gone"))?;
@@ -87,15 +78,15 @@ mod tests {
     async fn they_stand_back_and_nobody_else_does() {
         let threads = Threads::start(2).unwrap();
         let before = niceness();
-        assert_eq!(threads.run(niceness, drop).await.unwrap(), NICE);
+        assert_eq!(threads.run(niceness).await.unwrap(), NICE);
         assert_eq!(niceness(), before);
     }
 
     #[tokio::test]
     async fn a_panic_is_an_error_and_the_thread_goes_on() {
         let threads = Threads::start(1).unwrap();
-        let failed = threads.run(|| -> u8 { panic!("planted") }, drop).await;
+        let failed = threads.run(|| -> u8 { panic!("planted") }).await;
         assert_eq!(failed.unwrap_err().reason, "INTERNAL");
-        assert_eq!(threads.run(|| 7, drop).await.unwrap(), 7);
+        assert_eq!(threads.run(|| 7).await.unwrap(), 7);
     }
 }
