@@ -264,7 +264,8 @@ impl Load {
                 self.shop.learn(&call, &raw);
                 true
             }
-            Some(raw) if raw.code == Code::ResourceExhausted => {
+            // By Muster, with a reason: a client whose connection is ended tells himself the same, and does not know.
+            Some(raw) if raw.code == Code::ResourceExhausted && !raw.reason().is_empty() => {
                 self.shop.keep(&call);
                 false
             }
