@@ -296,7 +296,7 @@ impl Shop {
     }
 
     /// It was refused, for certain. What was to be handed out is still there for somebody to try again: an order that its cook
-    /// forgot would be on the board for ever, and after a spike there would be forty times as much to show as before.
+    /// forgot would be on the board for ever.
     pub fn keep(&self, call: &Call) {
         if call.kind != Kind::Bump {
             return;
