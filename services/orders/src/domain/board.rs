@@ -1,6 +1,6 @@
 //! The kitchen of one location as its screens see it: a snapshot, and what each event of the log changes in it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use muster_proto::orders::v1::{
     KitchenChange, KitchenChangeCause, Order, OrderStatus, StationEvent, StockLevel, StockState, Ticket, station_event,
@@ -9,6 +9,7 @@ use prost_types::Timestamp;
 
 use super::Event;
 use super::order::{Meta, apply, item};
+use super::rail::Rail;
 use super::routing::Kitchen;
 use super::ticket;
 
@@ -42,7 +43,7 @@ impl Outcome {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Board {
     kitchen: Kitchen,
-    orders: HashMap<String, Order>,
+    rail: Rail,
     /// Open orders for which there is no room.
     left_out: HashSet<String>,
     stock: BTreeMap<String, StockLevel>,
@@ -55,7 +56,7 @@ impl Board {
             kitchen,
             ..Self::default()
         };
-        board.orders = orders.into_iter().map(|order| (order.id.clone(), order)).collect();
+        board.rail = orders.into_iter().collect();
         board.stock = stock
             .into_iter()
             .map(|level| (level.menu_item_id.clone(), level))
@@ -67,7 +68,7 @@ impl Board {
     /// over.
     #[must_use]
     pub fn leaving_out(mut self, order_ids: impl IntoIterator<Item = String>) -> Self {
-        let others = order_ids.into_iter().filter(|id| !self.orders.contains_key(id));
+        let others = order_ids.into_iter().filter(|id| !self.rail.has(id));
         self.left_out = others.take(MOST_LEFT_OUT).collect();
         self
     }
@@ -84,7 +85,7 @@ impl Board {
 
     /// The orders that the kitchen must know.
     pub fn orders(&self) -> impl Iterator<Item = &Order> {
-        self.orders.values()
+        self.rail.iter()
     }
 
     /// What is counted or out.
@@ -99,10 +100,8 @@ impl Board {
     /// The open tickets of these stations, the oldest first; of all stations, when none is named.
     pub fn tickets(&self, station_ids: &HashSet<String>) -> Vec<Ticket> {
         let watched = |ticket: &Ticket| station_ids.is_empty() || station_ids.contains(&ticket.station_id);
-        let all = self
-            .orders
-            .values()
-            .flat_map(|order| ticket::open_tickets(order, &self.kitchen));
+        let all = self.rail.iter();
+        let all = all.flat_map(|order| ticket::open_tickets(order, &self.kitchen));
         let mut tickets: Vec<Ticket> = all.filter(watched).collect();
         tickets.sort_by_cached_key(|ticket| {
             (
@@ -119,9 +118,14 @@ impl Board {
     pub fn apply_order(&mut self, order_id: &str, event: &Event, meta: &Meta) -> Outcome {
         if let Event::Placed(_) = event {
             self.left_out.remove(order_id);
-            self.orders.entry(order_id.to_owned()).or_default();
+            if !self.rail.has(order_id) {
+                self.rail.hang(Order {
+                    id: order_id.to_owned(),
+                    ..Order::default()
+                });
+            }
         }
-        let Some(order) = self.orders.get_mut(order_id) else {
+        let Some(order) = self.rail.get(order_id) else {
             return Outcome::Missing;
         };
         let was_ready = is_ready(order);
@@ -130,9 +134,9 @@ impl Board {
             return Outcome::Missing;
         }
         if !known {
-            apply(order, event, meta);
+            self.rail.change(order_id, |order| apply(order, event, meta));
         }
-        let became_ready = !known && !was_ready && is_ready(order);
+        let became_ready = !known && !was_ready && self.rail.get(order_id).is_some_and(is_ready);
         Outcome::of(self.tell(order_id, event, became_ready, meta.at), known)
     }
 
@@ -140,7 +144,7 @@ impl Board {
     pub fn put_order(&mut self, order: Order, event: &Event, at: Timestamp) -> KitchenChange {
         let order_id = order.id.clone();
         self.left_out.remove(&order_id);
-        self.orders.insert(order_id.clone(), order);
+        self.rail.hang(order);
         self.tell(&order_id, event, false, at)
     }
 
@@ -198,7 +202,7 @@ impl Board {
 
     /// All tickets of an order as they now are: open ones to show, the others to take off.
     fn told(&self, order_id: &str, cause: KitchenChangeCause, at: Timestamp) -> KitchenChange {
-        let order = self.orders.get(order_id);
+        let order = self.rail.get(order_id);
         let tickets = order.map(|order| ticket::open_tickets(order, &self.kitchen));
         let tickets = tickets.unwrap_or_default();
         let open: HashSet<&str> = tickets.iter().map(|ticket| ticket.station_id.as_str()).collect();
@@ -220,13 +224,11 @@ impl Board {
 
     /// Takes the oldest other order off where there are too many.
     fn make_room(&mut self, order_id: &str, change: &mut KitchenChange) {
-        while self.orders.len() > MOST_ORDERS {
-            let others = self.orders.values().filter(|order| order.id != order_id);
-            let age = |order: &&Order| (super::time::key(order.placed_at.as_ref()), order.number);
-            let Some(oldest) = others.min_by_key(age).map(|order| order.id.clone()) else {
+        while self.rail.len() > MOST_ORDERS {
+            let Some(oldest) = self.rail.oldest_but(order_id).map(str::to_owned) else {
                 return;
             };
-            self.orders.remove(&oldest);
+            self.rail.take_down(&oldest);
             let stations = self.kitchen.live();
             let gone = stations.map(|station| ticket::id(&oldest, &station.id));
             change.removed_ticket_ids.extend(gone);
@@ -237,12 +239,9 @@ impl Board {
     }
 
     fn forget_if_over(&mut self, order_id: &str) {
-        if self
-            .orders
-            .get(order_id)
-            .is_some_and(|order| !ticket::is_on_board(order, &self.kitchen))
-        {
-            self.orders.remove(order_id);
+        let order = self.rail.get(order_id);
+        if order.is_some_and(|order| !ticket::is_on_board(order, &self.kitchen)) {
+            self.rail.take_down(order_id);
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod menu;
 pub mod money;
 pub mod order;
 pub mod pricing;
+pub mod rail;
 pub mod routing;
 pub mod station;
 pub mod stock;

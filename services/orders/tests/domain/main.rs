@@ -10,5 +10,6 @@
 mod commands;
 mod diner;
 mod kitchen;
+mod rail;
 mod routing;
 mod screens;
