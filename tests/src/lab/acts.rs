@@ -1,6 +1,6 @@
 //! What clients of the load do, and how often.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use muster_proto::orders::v1::*;
 use prost::Message;
@@ -8,6 +8,7 @@ use rand::RngExt;
 use uuid::Uuid;
 
 use super::Dice;
+use super::floor::{Floor, Known};
 use super::history::Call;
 use crate::raw::Raw;
 
@@ -102,13 +103,13 @@ impl Kind {
 pub struct Mix(pub Vec<(Kind, u32)>);
 
 impl Mix {
-    /// A shift: mostly orders coming and going.
+    /// A shift: mostly orders coming and going. As many go as are placed or called back.
     pub fn shift() -> Self {
         Self(vec![
-            (Kind::Place, 30),
+            (Kind::Place, 28),
             (Kind::Add, 6),
             (Kind::Move, 8),
-            (Kind::Bump, 28),
+            (Kind::Bump, 30),
             (Kind::Recall, 2),
             (Kind::Stock, 4),
             (Kind::Menu, 6),
@@ -118,7 +119,8 @@ impl Mix {
         ])
     }
 
-    fn throw(&self, dice: &mut Dice) -> Kind {
+    /// What is done next.
+    pub fn throw(&self, dice: &mut Dice) -> Kind {
         let sum: u32 = self.0.iter().map(|(_, parts)| parts).sum();
         let mut left = dice.random_range(0..sum.max(1));
         for (kind, parts) in &self.0 {
@@ -131,21 +133,12 @@ impl Mix {
     }
 }
 
-/// An order that was acknowledged.
-#[derive(Debug, Clone)]
-struct Known {
-    order: Uuid,
-    items: Vec<String>,
-    station: String,
-}
-
 /// What the clients know together: the menu, and the orders that they were told are there.
 pub struct Shop {
     location: String,
     dishes: Vec<String>,
     counted: String,
-    open: Mutex<Vec<Known>>,
-    done: Mutex<Vec<Known>>,
+    floor: Mutex<Floor>,
 }
 
 impl Shop {
@@ -169,27 +162,28 @@ impl Shop {
             location: location.to_owned(),
             dishes,
             counted,
-            open: Mutex::default(),
-            done: Mutex::default(),
+            floor: Mutex::default(),
         }
     }
 
-    /// The next thing to do: what, and about what. Kinds that need an order place one while none is known.
-    pub fn next(&self, mix: &Mix, dice: &mut Dice) -> Act {
-        let kind = mix.throw(dice);
+    /// Somebody's turn to do such a thing: about what. While no order is known, a waiter who needs one places it, and a cook reads
+    /// the menu.
+    pub fn choose(&self, kind: Kind, dice: &mut Dice) -> Act {
         let known = match kind {
-            Kind::Add | Kind::Move | Kind::Get => pick(&self.open, dice, false),
-            Kind::Bump => pick(&self.open, dice, true),
-            Kind::Recall => pick(&self.done, dice, true),
+            Kind::Add | Kind::Move | Kind::Get => self.floor().any_open(dice),
+            Kind::Bump => self.floor().take_open(dice),
+            Kind::Recall => self.floor().take_handed_out(dice),
             _ => None,
         };
-        let needs_one = matches!(kind, Kind::Add | Kind::Move | Kind::Get | Kind::Bump | Kind::Recall);
-        match known {
-            Some(known) => self.about(kind, &known, dice),
-            None if needs_one => self.place(dice),
-            None if kind == Kind::Place => self.place(dice),
-            None => self.alone(kind, dice),
+        match (known, kind) {
+            (Some(known), _) => self.about(kind, &known, dice),
+            (None, Kind::Place | Kind::Add | Kind::Move | Kind::Get) => self.place(dice),
+            (None, _) => self.alone(kind, dice),
         }
+    }
+
+    fn floor(&self) -> MutexGuard<'_, Floor> {
+        self.floor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn place(&self, dice: &mut Dice) -> Act {
@@ -295,45 +289,36 @@ impl Shop {
         }
     }
 
-    /// It was refused, for certain. What was to be handed out is still there for somebody to try again: an order that its cook
-    /// forgot would be on the board for ever.
+    /// It was refused, for certain. What a cook had in his hand somebody tries again: an order that he forgot would be on the
+    /// board for ever.
     pub fn keep(&self, call: &Call) {
-        if call.kind != Kind::Bump {
-            return;
+        if let (Kind::Bump | Kind::Recall, Some(order)) = (call.kind, call.order) {
+            self.floor().put_back(order);
         }
-        let refused = BumpOrderRequest::decode(call.body.as_slice()).expect("what the lab asked");
-        let known = Known {
-            order: call.order.unwrap_or_default(),
-            items: refused.item_ids,
-            station: String::new(),
-        };
-        push(&self.open, known);
     }
 
     /// A good answer came.
     pub fn learn(&self, call: &Call, answer: &Raw) {
+        let order = call.order.unwrap_or_default();
         match call.kind {
             Kind::Place => {
                 let placed = answer.decode::<PlaceOrderResponse>().order.unwrap_or_default();
                 let station = placed.items.first().and_then(|line| line.preps.first());
-                let known = Known {
-                    order: call.order.unwrap_or_default(),
+                self.floor().placed(Known {
+                    order,
                     items: placed.items.iter().map(|line| line.id.clone()).collect(),
                     station: station.map(|prep| prep.station_id.clone()).unwrap_or_default(),
-                };
-                push(&self.open, known);
+                });
             }
+            Kind::Add => self.floor().added(order, call.item.unwrap_or_default().to_string()),
             Kind::Bump => {
+                let named = BumpOrderRequest::decode(call.body.as_slice()).expect("what the lab asked");
                 let result = answer.decode::<BumpOrderResponse>().result.unwrap_or_default();
-                let station = result.tickets.first().map(|ticket| ticket.station_id.clone());
-                if let Some(station) = station {
-                    let known = Known {
-                        order: call.order.unwrap_or_default(),
-                        items: Vec::new(),
-                        station,
-                    };
-                    push(&self.done, known);
-                }
+                self.floor().handed_back(order, &result, &named.item_ids);
+            }
+            Kind::Recall => {
+                let result = answer.decode::<RecallTicketResponse>().result.unwrap_or_default();
+                self.floor().handed_back(order, &result, &[]);
             }
             _ => {}
         }
@@ -361,25 +346,6 @@ impl Act {
             order,
             item: None,
         }
-    }
-}
-
-fn push(list: &Mutex<Vec<Known>>, known: Known) {
-    list.lock().unwrap_or_else(PoisonError::into_inner).push(known);
-}
-
-fn pick(list: &Mutex<Vec<Known>>, dice: &mut Dice, take: bool) -> Option<Known> {
-    let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
-    // Thrown whether or not there is one, so that the schedule does not depend on what was answered.
-    let thrown: u32 = dice.random();
-    if list.is_empty() {
-        return None;
-    }
-    let index = thrown as usize % list.len();
-    if take {
-        Some(list.swap_remove(index))
-    } else {
-        list.get(index).cloned()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Load with an open loop: requests are sent when the schedule says, however slow the answers are.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use muster_proto::auth::v1::{RefreshSessionRequest, RefreshSessionResponse, Sign
 use muster_proto::orders::v1::{GetMenuRequest, GetMenuResponse};
 use prost::Message;
 use rand::RngExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::Code;
@@ -31,6 +33,10 @@ const AT_THE_DOOR: usize = 4;
 /// A connection carries so many clients, so that the load costs the processors that it shares with Muster less: with one for
 /// each, ten times as much as can be done cost the spike a third of what is served.
 const SHARED_BY: usize = 10;
+/// So many calls may be on their way over it, as the gateway allows. The next waits for its turn, and is not sent where none
+/// comes within its deadline: a client that sent it all the same would take it back at once, which is an attack where hundreds
+/// do so (G-02).
+const ON_THEIR_WAY: usize = 128;
 /// A rotated refresh token gets its successor again for ten seconds; a client that has lost the answer asks within these.
 const RENEWS_WITHIN: Duration = Duration::from_secs(9);
 
@@ -66,9 +72,20 @@ impl Plan {
 struct Client {
     login: &'static str,
     channel: Channel,
+    /// Calls that may be sent over it now.
+    turns: Arc<Semaphore>,
     trade: Trade,
     token: Mutex<String>,
     refresh: tokio::sync::Mutex<String>,
+}
+
+/// Something that a client is to do. What it is about he sees when it is his turn: a cook hands out what is on the board then.
+struct Errand {
+    number: u32,
+    kind: Kind,
+    client: usize,
+    due: Duration,
+    dice: Dice,
 }
 
 /// Clients with their history.
@@ -82,6 +99,7 @@ pub struct Load {
     seed: u64,
     numbers: Mutex<u32>,
     outcomes: Mutex<BTreeMap<(u64, &'static str), u32>>,
+    not_sent: AtomicU32,
     enough: tokio::sync::watch::Sender<bool>,
 }
 
@@ -99,7 +117,9 @@ impl Stopper {
 impl Load {
     /// Signs so many clients in. Takes about 40 ms of processor time each.
     pub async fn sign_in(site: &Site, clients: usize) -> Arc<Self> {
-        let channels: Vec<Channel> = (0..clients.div_ceil(SHARED_BY)).map(|_| site.channel()).collect();
+        let channels: Vec<(Channel, Arc<Semaphore>)> = (0..clients.div_ceil(SHARED_BY))
+            .map(|_| (site.channel(), Arc::new(Semaphore::new(ON_THEIR_WAY))))
+            .collect();
         let plain = site.plain_channel();
         let signing = (0..clients).map(|number| {
             let (login, trade) = match number % 5 {
@@ -133,6 +153,7 @@ impl Load {
             seed: site.seed,
             numbers: Mutex::default(),
             outcomes: Mutex::default(),
+            not_sent: AtomicU32::default(),
             enough: tokio::sync::watch::Sender::new(false),
         })
     }
@@ -150,10 +171,10 @@ impl Load {
                 break;
             }
             sleep_until(started + due).await;
-            let call = self.prepare(&plan.mix, started + due, &mut dice);
+            let errand = self.errand(&plan.mix, started + due, &mut dice);
             let (load, plan) = (Arc::clone(&self), plan.clone());
             calls.spawn(async move {
-                load.make(call, &plan).await;
+                load.make(errand, &plan).await;
             });
             while calls.try_join_next().is_some() {}
             sent += 1;
@@ -173,8 +194,8 @@ impl Load {
             tokio::spawn(async move {
                 let mut good = 0_u32;
                 while Instant::now() < ends {
-                    let call = load.prepare(&plan.mix, Instant::now(), &mut dice);
-                    good += u32::from(load.make(call, &plan).await);
+                    let errand = load.errand(&plan.mix, Instant::now(), &mut dice);
+                    good += u32::from(load.make(errand, &plan).await);
                 }
                 good
             })
@@ -208,18 +229,18 @@ impl Load {
         self.began.elapsed()
     }
 
+    /// How often a client's turn did not come within the deadline of his call.
+    pub fn not_sent(&self) -> u32 {
+        self.not_sent.load(Ordering::Relaxed)
+    }
+
     /// What was answered when: by second since the clients came, and by outcome.
     pub fn outcomes(&self) -> BTreeMap<(u64, &'static str), u32> {
         locked(&self.outcomes).clone()
     }
 
-    fn prepare(&self, mix: &Mix, due: Instant, dice: &mut Dice) -> Call {
-        let Act {
-            kind,
-            body,
-            order,
-            item,
-        } = self.shop.next(mix, dice);
+    fn errand(&self, mix: &Mix, due: Instant, dice: &mut Dice) -> Errand {
+        let kind = mix.throw(dice);
         let number = {
             let mut numbers = locked(&self.numbers);
             *numbers += 1;
@@ -232,27 +253,58 @@ impl Load {
                     .is_some_and(|client| client.trade == kind.trade())
             })
             .collect();
-        let client = able.get(dice.random_range(0..able.len())).copied().unwrap_or_default();
-        let call = Call {
+        Errand {
             number,
             kind,
-            client,
-            key: format!("key-{}-{number}", self.run),
+            client: able.get(dice.random_range(0..able.len())).copied().unwrap_or_default(),
+            due: due.duration_since(self.began),
+            dice: super::dice(dice.random(), 0),
+        }
+    }
+
+    /// It is the client's turn: what it is about is what he knows now.
+    fn begin(&self, mut errand: Errand) -> Call {
+        let Act {
+            kind,
             body,
             order,
             item,
-            due: due.duration_since(self.began),
+        } = self.shop.choose(errand.kind, &mut errand.dice);
+        let call = Call {
+            number: errand.number,
+            kind,
+            client: errand.client,
+            key: format!("key-{}-{}", self.run, errand.number),
+            body,
+            order,
+            item,
+            due: errand.due,
             tries: Vec::new(),
         };
         self.history.begin(call.clone());
         call
     }
 
-    /// Makes a call; whether it was answered well.
-    async fn make(&self, call: Call, plan: &Plan) -> bool {
-        if call.kind == Kind::Refresh {
-            return self.renew(&call, plan.deadline).await;
+    /// The turn of a client to send. None when it does not come in time.
+    async fn turn(&self, client: usize, deadline: Duration) -> Option<SemaphorePermit<'_>> {
+        let client = self.clients.get(client).expect("a client");
+        let turn = timeout(deadline, client.turns.acquire()).await;
+        if turn.is_err() {
+            self.count(None);
+            self.not_sent.fetch_add(1, Ordering::Relaxed);
         }
+        turn.ok()?.ok()
+    }
+
+    /// Makes a call; whether it was answered well.
+    async fn make(&self, errand: Errand, plan: &Plan) -> bool {
+        if errand.kind == Kind::Refresh {
+            return self.renew(&self.begin(errand), plan.deadline).await;
+        }
+        let Some(_turn) = self.turn(errand.client, plan.deadline).await else {
+            return false;
+        };
+        let call = self.begin(errand);
         let mut answer = self.ask(&call, 1, plan.deadline, None).await;
         let unavailable = |answer: &Option<Raw>| answer.as_ref().is_some_and(|raw| raw.code == Code::Unavailable);
         if plan.asks_twice && unavailable(&answer) {
@@ -313,7 +365,8 @@ impl Load {
     /// Signs the client of a call in again, as somebody does whose session ended: the key is the person's, not the session's.
     pub async fn sign_in_again(&self, call: &Call, plain: &Channel) {
         let client = self.clients.get(call.client).expect("a client");
-        let fresh = sign_in(plain.clone(), client.channel.clone(), client.login, client.trade).await;
+        let own = (client.channel.clone(), Arc::clone(&client.turns));
+        let fresh = sign_in(plain.clone(), own, client.login, client.trade).await;
         let token = locked(&fresh.token).clone();
         *locked(&client.token) = token;
     }
@@ -342,6 +395,9 @@ impl Load {
         let began = Instant::now();
         let mut number = 0;
         while began.elapsed() < RENEWS_WITHIN {
+            let Some(_turn) = self.turn(call.client, deadline).await else {
+                continue;
+            };
             number += 1;
             let answer = self
                 .ask(&call, number, deadline.min(Duration::from_secs(2)), None)
@@ -361,7 +417,12 @@ impl Load {
     }
 }
 
-async fn sign_in(plain: Channel, channel: Channel, login: &'static str, trade: Trade) -> Client {
+async fn sign_in(
+    plain: Channel,
+    (channel, turns): (Channel, Arc<Semaphore>),
+    login: &'static str,
+    trade: Trade,
+) -> Client {
     let request = SignInRequest {
         tenant_slug: SLUG.to_owned(),
         login: login.to_owned(),
@@ -374,6 +435,7 @@ async fn sign_in(plain: Channel, channel: Channel, login: &'static str, trade: T
     Client {
         login,
         channel,
+        turns,
         trade,
         token: Mutex::new(tokens.access_token),
         refresh: tokio::sync::Mutex::new(tokens.refresh_token),

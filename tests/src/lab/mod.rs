@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod crew;
 pub mod cuts;
 pub mod disk;
+pub mod floor;
 pub mod full;
 pub mod history;
 pub mod judge;
@@ -23,6 +24,7 @@ pub mod stalled;
 pub mod starters;
 pub mod watch;
 pub mod wire;
+pub mod yardstick;
 
 /// The dice of a run: the same seed throws the same.
 pub type Dice = rand_chacha::ChaCha8Rng;
