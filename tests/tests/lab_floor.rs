@@ -30,7 +30,7 @@ fn still_open(lines: &[&str]) -> KitchenResult {
     }
 }
 
-fn floor() -> (Floor, Dice, Known) {
+fn with_one_order() -> (Floor, Dice, Known) {
     let mut floor = Floor::default();
     floor.placed(order(1));
     (floor, dice(7, 0), order(1))
@@ -38,7 +38,7 @@ fn floor() -> (Floor, Dice, Known) {
 
 #[test]
 fn an_order_in_a_hand_is_in_no_other() {
-    let (mut floor, mut dice, one) = floor();
+    let (mut floor, mut dice, one) = with_one_order();
     assert_eq!(floor.any_open(&mut dice).unwrap().order, one.order);
     assert_eq!(floor.take_open(&mut dice).unwrap().order, one.order);
     assert!(floor.take_open(&mut dice).is_none() && floor.any_open(&mut dice).is_none());
@@ -61,7 +61,7 @@ fn an_order_in_a_hand_is_in_no_other() {
 fn a_line_that_came_meanwhile_is_handed_out_too() {
     // While a cook had the order in his hand, whether or not Muster had it when it answered him.
     for answer in [&[][..], &["second"][..]] {
-        let (mut floor, mut dice, one) = floor();
+        let (mut floor, mut dice, one) = with_one_order();
         floor.take_open(&mut dice).unwrap();
         floor.added(one.order, "second".to_owned());
         floor.handed_back(one.order, &still_open(answer), &one.items);
@@ -69,7 +69,7 @@ fn a_line_that_came_meanwhile_is_handed_out_too() {
         assert!(floor.take_handed_out(&mut dice).is_none());
     }
     // A second cook handed it out before the waiter heard that it was there.
-    let (mut floor, mut dice, one) = floor();
+    let (mut floor, mut dice, one) = with_one_order();
     floor.take_open(&mut dice).unwrap();
     floor.handed_back(one.order, &still_open(&["second"]), &one.items);
     assert_eq!(floor.take_open(&mut dice).unwrap().items, ["second"]);
@@ -77,7 +77,7 @@ fn a_line_that_came_meanwhile_is_handed_out_too() {
     floor.added(one.order, "second".to_owned());
     assert!(floor.take_open(&mut dice).is_none());
     // It came when all was handed out.
-    let (mut floor, mut dice, one) = floor();
+    let (mut floor, mut dice, one) = with_one_order();
     floor.take_open(&mut dice).unwrap();
     floor.handed_back(one.order, &still_open(&[]), &one.items);
     floor.added(one.order, "second".to_owned());
