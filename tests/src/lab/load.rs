@@ -5,38 +5,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
-use muster::demo::{PASSWORD, SLUG};
 use muster_kernel::clock::World;
-use muster_proto::auth::v1::{RefreshSessionRequest, RefreshSessionResponse, SignInRequest, SignInResponse};
+use muster_proto::auth::v1::{RefreshSessionRequest, RefreshSessionResponse};
 use muster_proto::orders::v1::{GetMenuRequest, GetMenuResponse};
 use prost::Message;
 use rand::RngExt;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::Code;
 use tonic::transport::Channel;
 
-use super::acts::{Act, Kind, Mix, Shop, Trade};
+use super::acts::{Act, Kind, Mix, Shop};
+use super::clients::Client;
 use super::history::{Call, History, Told, Try};
 use super::site::Site;
 use super::{Dice, dice};
 use crate::client::Caller;
 use crate::raw::Raw;
 
-const WAITERS: [&str; 3] = ["sam", "priya", "tomasz"];
-const COOKS: [&str; 2] = ["kenji", "rosa"];
-const SIGN_IN: &str = "/muster.auth.v1.SessionService/SignIn";
-/// Auth hashes so many passwords at once here.
-const AT_THE_DOOR: usize = 4;
-/// A connection carries so many clients, so that the load costs the processors that it shares with Muster less: with one for
-/// each, ten times as much as can be done cost the spike a third of what is served.
-const SHARED_BY: usize = 10;
-/// So many calls may be on their way over it, as the gateway allows. The next waits for its turn, and is not sent where none
-/// comes within its deadline: a client that sent it all the same would take it back at once, which is an attack where hundreds
-/// do so (G-02).
-const ON_THEIR_WAY: usize = 128;
 /// A rotated refresh token gets its successor again for ten seconds; a client that has lost the answer asks within these.
 const RENEWS_WITHIN: Duration = Duration::from_secs(9);
 
@@ -66,17 +53,6 @@ impl Plan {
             asks_twice: false,
         }
     }
-}
-
-/// Somebody who has signed in.
-struct Client {
-    login: &'static str,
-    channel: Channel,
-    /// Calls that may be sent over it now.
-    turns: Arc<Semaphore>,
-    trade: Trade,
-    token: Mutex<String>,
-    refresh: tokio::sync::Mutex<String>,
 }
 
 /// Something that a client is to do. What it is about he sees when it is his turn: a cook hands out what is on the board then.
@@ -117,21 +93,9 @@ impl Stopper {
 impl Load {
     /// Signs so many clients in. Takes about 40 ms of processor time each.
     pub async fn sign_in(site: &Site, clients: usize) -> Arc<Self> {
-        let channels: Vec<(Channel, Arc<Semaphore>)> = (0..clients.div_ceil(SHARED_BY))
-            .map(|_| (site.channel(), Arc::new(Semaphore::new(ON_THEIR_WAY))))
-            .collect();
-        let plain = site.plain_channel();
-        let signing = (0..clients).map(|number| {
-            let (login, trade) = match number % 5 {
-                place @ 0..=2 => (WAITERS.get(place), Trade::Waiter),
-                place => (COOKS.get(place - 3), Trade::Cook),
-            };
-            let channel = channels.get(number / SHARED_BY).expect("a channel").clone();
-            sign_in(plain.clone(), channel, login.copied().expect("a login"), trade)
-        });
-        let clients: Vec<Client> = futures::stream::iter(signing).buffered(AT_THE_DOOR).collect().await;
+        let clients = Client::come(site, clients).await;
         let anybody = Caller {
-            channel: plain,
+            channel: site.plain_channel(),
             token: locked(&clients.first().expect("a client").token).clone(),
         };
         let location_id = site.town.demo.location_id.clone();
@@ -366,7 +330,7 @@ impl Load {
     pub async fn sign_in_again(&self, call: &Call, plain: &Channel) {
         let client = self.clients.get(call.client).expect("a client");
         let own = (client.channel.clone(), Arc::clone(&client.turns));
-        let fresh = sign_in(plain.clone(), own, client.login, client.trade).await;
+        let fresh = Client::sign_in(plain.clone(), own, client.login, client.trade).await;
         let token = locked(&fresh.token).clone();
         *locked(&client.token) = token;
     }
@@ -414,31 +378,6 @@ impl Load {
             }
         }
         false
-    }
-}
-
-async fn sign_in(
-    plain: Channel,
-    (channel, turns): (Channel, Arc<Semaphore>),
-    login: &'static str,
-    trade: Trade,
-) -> Client {
-    let request = SignInRequest {
-        tenant_slug: SLUG.to_owned(),
-        login: login.to_owned(),
-        password: PASSWORD.to_owned(),
-        ..SignInRequest::default()
-    };
-    let nobody = Caller::nobody(plain);
-    let answer = nobody.patiently(SIGN_IN, &request.encode_to_vec(), &[]).await;
-    let tokens = answer.decode::<SignInResponse>().tokens.expect("tokens");
-    Client {
-        login,
-        channel,
-        turns,
-        trade,
-        token: Mutex::new(tokens.access_token),
-        refresh: tokio::sync::Mutex::new(tokens.refresh_token),
     }
 }
 

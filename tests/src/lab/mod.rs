@@ -7,6 +7,7 @@
 pub mod acts;
 pub mod board;
 pub mod books;
+pub mod clients;
 pub mod cluster;
 pub mod crew;
 pub mod cuts;
