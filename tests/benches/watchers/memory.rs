@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-/// The system counts a process's time in hundredths of a second.
-const TICK: Duration = Duration::from_millis(10);
+use muster_tests::bench::process::cpu_of;
 
 /// The processes that this one started.
 pub struct Memory(Vec<u32>);
@@ -23,7 +22,10 @@ impl Memory {
 
     /// Processor time of all of them so far.
     pub fn cpu(&self) -> Duration {
-        self.0.iter().map(|number| cpu(*number)).sum()
+        self.0
+            .iter()
+            .map(|number| cpu_of(*number).expect("the process runs"))
+            .sum()
     }
 
     /// KiB in use by all of them.
@@ -39,13 +41,4 @@ fn pss(number: u32) -> u64 {
         .find_map(|line| line.strip_prefix("Pss:"))
         .expect("it is told");
     line.split_whitespace().next().unwrap().parse().unwrap()
-}
-
-fn cpu(number: u32) -> Duration {
-    let text = std::fs::read_to_string(format!("/proc/{number}/stat")).expect("the process runs");
-    // The name, in brackets, may hold spaces; what follows it does not.
-    let rest = text.rsplit(')').next().unwrap_or_default();
-    let fields = rest.split_whitespace().skip(11).take(2);
-    let ticks: u32 = fields.map(|field| field.parse::<u32>().expect("a number")).sum();
-    TICK * ticks
 }

@@ -359,13 +359,14 @@ impl Load {
         let began = Instant::now();
         let mut number = 0;
         while began.elapsed() < RENEWS_WITHIN {
-            let Some(_turn) = self.turn(call.client, deadline).await else {
+            let Some(turn) = self.turn(call.client, deadline).await else {
                 continue;
             };
             number += 1;
             let answer = self
                 .ask(&call, number, deadline.min(Duration::from_secs(2)), None)
                 .await;
+            drop(turn);
             match answer {
                 Some(raw) if raw.code == Code::Ok => {
                     let tokens = raw.decode::<RefreshSessionResponse>().tokens.unwrap_or_default();
