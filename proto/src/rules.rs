@@ -1,6 +1,8 @@
 //! The rule of every method, looked up by its path.
 
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use crate::authz::v1::{Permission, Scope};
 
@@ -58,12 +60,13 @@ pub trait Mutation {
 
 include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
+/// Every call looks its rule up, more than once, and the paths begin alike: comparing them would cost more than hashing one.
+static BY_PATH: LazyLock<HashMap<&'static str, &'static Rule>> =
+    LazyLock::new(|| RULES.iter().map(|rule| (rule.method, rule)).collect());
+
 /// The rule of a method by its path (`/package.Service/Method`); none for a path that is not of the contract.
 pub fn rule(path: &str) -> Option<&'static Rule> {
-    RULES
-        .binary_search_by(|rule| rule.method.cmp(path))
-        .ok()
-        .and_then(|index| RULES.get(index))
+    BY_PATH.get(path).copied()
 }
 
 /// `orders.place` for `PERMISSION_ORDERS_PLACE`.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use http::Response;
 use metrics::{Counter, Histogram};
+use tonic::Code;
 use tonic::body::Body;
-use tonic::{Code, Status};
 
 use crate::clock::World;
 
@@ -33,7 +33,8 @@ impl Measured {
 
     /// The request was answered; for a stream, it was opened.
     pub fn answered(self, response: &Response<Body>) {
-        let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+        let status = response.headers().get("grpc-status");
+        let code = status.map_or(Code::Ok, |status| Code::from_bytes(status.as_bytes()));
         // Nothing where the clock was set back.
         let micros = u64::try_from(self.world.micros() - self.started).unwrap_or_default();
         let (role, method) = (self.role, self.method);
