@@ -26,7 +26,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use crate::Parts;
 use crate::admit::client_address;
 use crate::at_once::{AtOnce, Turn};
-use crate::limits::Limits;
+use crate::limits::{Limits, refusal};
 use crate::shared_limits::SharedLimits;
 use crate::upstreams::upstream;
 
@@ -94,7 +94,7 @@ impl Forward {
                 measured.answered(&response);
                 response
             }
-            Err(error) => error.to_status().into_http(),
+            Err(error) => refusal(&error),
         }
     }
 

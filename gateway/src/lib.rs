@@ -120,7 +120,7 @@ impl Gateway {
             // Health and reflection are bounded by address as everything else is (G-12).
             true => match forward.count(&request) {
                 Ok(()) => Box::pin(own.clone().call(request)).await,
-                Err(error) => error.to_status().into_http(),
+                Err(error) => limits::refusal(&error),
             },
             false => forward.call(request).await,
         }

@@ -8,16 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use governor::clock::DefaultClock;
+use http::Response;
 use muster_kernel::Error;
 use muster_kernel::config::Gateway as Settings;
-use muster_kernel::edge::network;
+use muster_kernel::edge::{OverShare, network};
 use muster_kernel::identity::Caller;
+use tonic::body::Body;
 use uuid::Uuid;
 
 use crate::quota::Quota;
 use crate::shared_limits::SharedLimits;
 use crate::tally::{Counted, Who};
 
+/// The reason of a refusal by rate.
+const RATE_LIMITED: &str = "RATE_LIMITED";
 /// Idle callers are forgotten this often.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -93,12 +97,21 @@ impl Limits {
         outcome.map_err(|wait| {
             metrics::counter!("muster_gateway_limited_total", "by" => kind).increment(1);
             Error::exhausted(
-                "RATE_LIMITED",
+                RATE_LIMITED,
                 "too many requests; slow down",
                 wait.max(Duration::from_millis(50)),
             )
         })
     }
+}
+
+/// The answer that refuses a call. A refusal by rate is marked, so that the connection can slow down whoever does not heed it.
+pub(crate) fn refusal(error: &Error) -> Response<Body> {
+    let mut response = error.to_status().into_http();
+    if error.reason == RATE_LIMITED {
+        response.extensions_mut().insert(OverShare);
+    }
+    response
 }
 
 fn keyed<K: std::hash::Hash + Eq + Clone>(per_second: u32, burst: u32) -> Quota<K> {

@@ -15,12 +15,14 @@ use muster_kernel::db::Place;
 use muster_proto::orders::v1::{
     GetMenuRequest, GetMenuResponse, ListOrdersRequest, PlaceOrderResponse, WatchKitchenRequest,
 };
+use muster_tests::attack::resets::patiently;
 use muster_tests::attack::wire::{Client, ask, message};
 use muster_tests::client::{Caller, reason};
 use muster_tests::stories::{two_burgers, watch};
 use muster_tests::town::{Shape, Town};
 use prost::Message;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::net::TcpStream;
 use tonic::Code;
 
 const PLACE: &str = "/muster.orders.v1.OrderService/PlaceOrder";
@@ -183,6 +185,28 @@ async fn g_02_statements_of_requests_that_were_taken_back_end_within_a_second() 
         assert!(ended.is_some(), "{method}: statements of nobody go on");
     }
     let _: PlaceOrderResponse = waiter.call_once(PLACE, "after", two_burgers(&town)).await.unwrap();
+}
+
+/// G-02: who may ask for little, and takes back what he is refused for, is cut off; so much is not his to ask.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_02_who_takes_back_refusals_is_cut_off() {
+    let few = [
+        ("MUSTER_GATEWAY__PRINCIPAL_PER_SECOND", "50"),
+        ("MUSTER_GATEWAY__PRINCIPAL_BURST", "200"),
+    ];
+    let town = Town::with_settings(Shape::AllInOne, &few).await;
+    let sam = Caller::sign_in(town.channel().await, "juniper", "sam").await;
+    let request = || {
+        let mut request = Client::request(GET_MENU);
+        let value = format!("Bearer {}", sam.token).parse().unwrap();
+        request.headers_mut().insert("authorization", value);
+        (request, menu(&town).encode_to_vec())
+    };
+    let end = tokio::time::Instant::now() + Duration::from_secs(30);
+    let socket = TcpStream::connect(&town.gateway).await.unwrap();
+    let asked = patiently(socket, request, end).await;
+    println!("G-02: cut off after {asked} calls");
+    assert!(tokio::time::Instant::now() < end, "he goes on for ever");
 }
 
 /// One gateway has one connection to a service, for everybody. Open screens must not use it up.

@@ -11,6 +11,8 @@
 
 #[path = "../../../tests/src/attack/floods.rs"]
 mod floods;
+#[path = "../../../tests/src/attack/resets.rs"]
+mod resets;
 #[path = "../../../tests/src/attack/wire.rs"]
 mod wire;
 

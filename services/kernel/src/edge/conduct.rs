@@ -13,6 +13,9 @@ use super::Limits;
 
 /// A request that is taken back sooner counts as a premature reset.
 const PREMATURE: Duration = Duration::from_secs(1);
+/// Who does not heed his refusals waits so long for the next: long enough that taking it back is premature, and that asking
+/// all the while is not worth it; short enough for anybody's deadline.
+const UNHEEDED: Duration = Duration::from_millis(250);
 /// So many bytes a second need no request: pings, window updates of somebody who reads a long stream.
 const FREE_BYTES: u64 = 16 << 10;
 
@@ -33,6 +36,8 @@ struct Record {
     started: u64,
     ended: u64,
     resets: u64,
+    refused: u32,
+    refused_since: Instant,
     idle_bytes: u64,
     counted_at: Instant,
 }
@@ -49,6 +54,8 @@ impl Conduct {
                 started: 0,
                 ended: 0,
                 resets: 0,
+                refused: 0,
+                refused_since: Instant::now(),
                 idle_bytes: 0,
                 counted_at: Instant::now(),
             }),
@@ -89,6 +96,17 @@ impl Conduct {
         if record.resets >= self.limits.resets / 2 && record.resets * 2 > record.ended {
             self.cut_for("resets");
         }
+    }
+
+    /// A request of somebody who asks for more than his share was refused. How long the refusal waits, where he was told
+    /// so often before and goes on.
+    pub(super) fn refused(&self) -> Option<Duration> {
+        let mut record = self.record.lock().ok()?;
+        if record.refused_since.elapsed() >= Duration::from_secs(1) {
+            (record.refused, record.refused_since) = (0, Instant::now());
+        }
+        record.refused = record.refused.saturating_add(1);
+        (record.refused > self.limits.refusals).then_some(UNHEEDED)
     }
 
     /// Bytes came in; whether a request is behind them will be seen.

@@ -16,7 +16,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, Sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
@@ -32,6 +32,11 @@ const FRAME: u64 = 32;
 const UNREAD: u64 = 64 << 10;
 /// Who was answered before all was said may finish within so long.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Marks an answer (in its extensions) that refuses somebody who asks for more than his share: who is told so again and
+/// again on a connection waits for it, so that asking on costs us next to nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct OverShare;
 
 /// A service whose requests are on the record.
 #[derive(Clone)]
@@ -85,6 +90,11 @@ where
             } else {
                 inner.call(request).await?
             };
+            if response.extensions().get::<OverShare>().is_some()
+                && let Some(wait) = stay.conduct().refused()
+            {
+                sleep(wait).await;
+            }
             answered.store(true, Ordering::Relaxed);
             Ok(response.map(|body| Body::new(Staying { inner: body, stay })))
         })

@@ -28,6 +28,8 @@ pub struct Limits {
     pub body_rate: u64,
     /// A connection most of whose requests are taken back at once is cut before so many are (G-02).
     pub resets: u64,
+    /// Who is refused more often in a second, on one connection, waits for the rest of his refusals (G-02).
+    pub refusals: u32,
     /// So many bytes may come that belong to no request (G-07). More than a connection's window, which is a request's
     /// before it is seen to be.
     pub idle_bytes: u64,
@@ -55,6 +57,7 @@ impl Default for Limits {
             body_wait: Duration::from_secs(10),
             body_rate: 1024,
             resets: 500,
+            refusals: 50,
             idle_bytes: (2 << 20) + (256 << 10),
             // With 1 MiB, 3,000 messages of nine bytes, each in a frame of its own, end the connection.
             connection_window: 2 << 20,
@@ -79,6 +82,7 @@ impl Limits {
             first_request: never,
             body_wait: never,
             resets: u64::MAX,
+            refusals: u32::MAX,
             idle_bytes: u64::MAX,
             connection_window: 65_535,
             path: usize::MAX,
@@ -92,6 +96,7 @@ impl Limits {
         if self.connections_per_address == usize::MAX {
             self.streams_per_connection = self.streams_per_connection.max(FROM_GATEWAY);
             self.resets = u64::MAX;
+            self.refusals = u32::MAX;
             self.idle_bytes = u64::MAX;
             self.connection_window = self.connection_window.max(16 << 20);
         }

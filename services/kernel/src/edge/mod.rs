@@ -17,6 +17,7 @@ mod trace;
 mod turnstile;
 
 pub use answer::see_out;
+pub use conducted::OverShare;
 pub use deadline::{DEFAULT_DEADLINE, LONGEST_DEADLINE, STREAM_DEADLINE, TIMEOUT_HEADER, deadline_of, format_timeout};
 pub use guests::network;
 pub use limits::Limits;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use muster_kernel::clock::World;
-use muster_kernel::edge::{self, Limits, ReloadingTls};
+use muster_kernel::edge::{self, Limits, OverShare, ReloadingTls};
 use muster_kernel::testing::eventually;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -132,5 +132,8 @@ async fn answer(request: Request<Body>) -> Response<Body> {
     };
     let mut response = Response::new(Body::new(http_body_util::Full::from(text)));
     response.headers_mut().insert("grpc-status", "0".parse().unwrap());
+    if what == "over" {
+        response.extensions_mut().insert(OverShare);
+    }
     response
 }

@@ -7,7 +7,9 @@ use muster_kernel::edge::Limits;
 use muster_kernel::testing::eventually;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
 
+use crate::resets::patiently;
 use crate::server::Server;
 use crate::wire::{Client, END_HEADERS, END_STREAM, closed_within, frame, frames, header_block, hello, kind, say};
 
@@ -167,6 +169,46 @@ async fn g_02_the_patient_form_ends_the_connection_and_nobody_else_notices() {
     let ((), count) = tokio::join!(well, attack);
     assert!(count <= 500, "{count}");
     eventually(|| server.running() == 0).await;
+}
+
+async fn over(client: &Client) -> Duration {
+    let began = Instant::now();
+    client.call(Client::request("/over"), Bytes::new()).await.unwrap();
+    began.elapsed()
+}
+
+/// Who asks for more than his share is told so at once, at first. If he goes on, he waits for it, and nobody else does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_02_who_does_not_heed_refusals_waits_for_the_next() {
+    let server = Server::start(Limits::default()).await;
+    let deaf = Client::connect(&server.address).await;
+    let other = Client::connect(&server.address).await;
+    let mut quick = Vec::new();
+    for _ in 0..50 {
+        quick.push(over(&deaf).await);
+    }
+    quick.sort();
+    let (median, late) = (quick[25], over(&deaf).await);
+    println!("G-02: refused in {median:?}, and in {late:?} who goes on");
+    assert!(late >= Duration::from_millis(250) && median < late / 4);
+    assert!(over(&other).await < late, "another connection has its own record");
+    let answer = deaf.call(Client::request("/"), Bytes::new());
+    assert!(
+        timeout(late, answer).await.is_ok(),
+        "what he may ask is answered at once"
+    );
+}
+
+/// A patient attacker who may ask for very little: he is refused before he takes back, until he has to wait for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_02_refusals_taken_back_end_the_connection() {
+    let server = Server::start(Limits::default()).await;
+    let end = Instant::now() + Duration::from_secs(20);
+    let socket = TcpStream::connect(&server.address).await.unwrap();
+    let asked = patiently(socket, || (Client::request("/over"), Vec::new()), end).await;
+    println!("G-02: cut after {asked} refusals");
+    assert!(Instant::now() < end, "he goes on for ever");
+    assert!(asked < 1_000, "{asked}");
 }
 
 /// Somebody who changes their mind now and then is not an attacker.
