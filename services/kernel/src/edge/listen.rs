@@ -22,7 +22,7 @@ use tower::Service;
 
 use super::conduct::{Conduct, Watched};
 use super::conducted::Conducted;
-use super::guests::Guests;
+use super::guests::{Guests, Place};
 use super::turnstile::Turnstile;
 use super::{Limits, ReloadingTls};
 use crate::turn::NextTurn;
@@ -75,6 +75,7 @@ pub async fn serve<S>(
             continue;
         };
         let connection = Connection {
+            place,
             address,
             accepted: Instant::now(),
             service: service.clone(),
@@ -89,7 +90,6 @@ pub async fn serve<S>(
             if let Some(talk) = opening.await {
                 talk.await;
             }
-            drop(place);
         });
     }
     drop(listener);
@@ -101,6 +101,7 @@ pub async fn serve<S>(
 }
 
 struct Connection<S> {
+    place: Place,
     address: SocketAddr,
     accepted: Instant,
     service: S,
@@ -126,6 +127,13 @@ where
     /// Waits until the client speaks, and greets it where there is TLS. None where it does not come to that in time.
     async fn open(mut self, socket: TcpStream, tls: Option<ReloadingTls>) -> Option<BoxFuture<'static, ()>> {
         let _ = socket.set_nodelay(true);
+        if let Some(from) = self.place.from {
+            tokio::select! {
+                () = sleep_until(from) => {}
+                () = self.hard_stop.cancelled() => return None,
+            }
+            self.accepted = self.accepted.max(from);
+        }
         let speaks = tokio::select! {
             speaks = timeout_at(self.opened_by(), speaks(&socket)) => speaks.unwrap_or(false),
             () = self.hard_stop.cancelled() => false,
@@ -174,7 +182,10 @@ where
         };
         let end = async {
             tokio::select! {
-                () = conduct.cut.cancelled() => End::Now,
+                () = conduct.cut.cancelled() => {
+                    self.place.was_cut();
+                    End::Now
+                }
                 () = self.hard_stop.cancelled() => End::Now,
                 () = self.stop.cancelled() => End::InPeace,
                 () = conduct.retire.cancelled() => End::InPeace,
@@ -202,7 +213,7 @@ where
         };
         tokio::select! {
             _ = NextTurn::new(connection) => {}
-            () = conduct.cut.cancelled() => {}
+            () = conduct.cut.cancelled() => self.place.was_cut(),
             () = self.hard_stop.cancelled() => {}
             () = last => {}
         }
