@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Row};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::lane::Lanes;
@@ -17,6 +18,8 @@ use crate::idempotency::Found;
 
 /// A connection that sat idle for longer is asked whether it is alive before it is used.
 const ASK_AFTER: Duration = Duration::from_secs(1);
+/// What runs for a caller who left may take so long before its connection is closed.
+const ENDS_WITHIN: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 pub(super) struct Postgres {
@@ -107,8 +110,8 @@ impl Postgres {
     }
 }
 
-/// A transaction that, where it is neither committed nor rolled back, takes its connection with it: a cancelled
-/// request leaves neither a lock nor a half-read answer behind.
+/// A transaction that, where it is neither committed nor rolled back, is rolled back before anybody else has its connection: a
+/// cancelled request leaves neither a lock nor a half-read answer behind.
 pub(super) struct Transaction {
     conn: Option<PoolConnection<sqlx::Postgres>>,
     suspicion: Arc<Suspicion>,
@@ -160,7 +163,20 @@ impl Transaction {
 }
 
 impl Drop for Transaction {
+    /// Somebody left in the middle. To close his connection and make another costs both sides more than most statements, and
+    /// who asks and leaves again and again would make them do it all day (RELIABILITY G-02). So what he asked may end, for a
+    /// little while; after that the connection is closed, which ends it.
     fn drop(&mut self) {
-        self.discard();
+        let Some(mut conn) = self.conn.take() else { return };
+        let Ok(runtime) = Handle::try_current() else {
+            drop(conn.detach());
+            return;
+        };
+        runtime.spawn(async move {
+            let rolled_back = tokio::time::timeout(ENDS_WITHIN, conn.execute("ROLLBACK")).await;
+            if !matches!(rolled_back, Ok(Ok(_))) {
+                drop(conn.detach());
+            }
+        });
     }
 }
