@@ -32,6 +32,7 @@ const MOST_KIB: u64 = 64 << 10;
 async fn run_it(run: Run) -> Verdict {
     let options = Options {
         settings: WIDE.map(|name| (name, "20000".to_owned())).to_vec(),
+        unwired: true,
         ..Options::default()
     };
     let site = run.site(options).await;

@@ -44,7 +44,11 @@ const ASKS_EVERY: Duration = Duration::from_millis(20);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
 async fn run_it(run: Run) -> Verdict {
-    let site = run.site(Options::default()).await;
+    let unwired = Options {
+        unwired: true,
+        ..Options::default()
+    };
+    let site = run.site(unwired).await;
     let mut stage = Stage::set(site, run.wish("CLIENTS", 40), 2).await;
     let waiter = Caller::sign_in(stage.site.plain_channel(), SLUG, "sam").await;
     let mut verdict = Verdict::default();

@@ -70,7 +70,13 @@ impl Broken {
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()))
             .collect();
-        let site = run.site(Options { settings, backends }).await;
+        let site = run
+            .site(Options {
+                settings,
+                backends,
+                ..Options::default()
+            })
+            .await;
         let waiter = Caller::sign_in(site.plain_channel(), SLUG, "sam").await;
         let stage = Stage::set(site, run.wish("CLIENTS", 20), 3).await;
         Self { stage, cluster, waiter }
