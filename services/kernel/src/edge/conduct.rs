@@ -133,7 +133,8 @@ impl Conduct {
         }
     }
 
-    fn cut_for(&self, why: &'static str) {
+    /// Ends the connection, and says so.
+    pub(super) fn cut_for(&self, why: &'static str) {
         if !self.cut.is_cancelled() {
             metrics::counter!("muster_connections_cut_total", "why" => why).increment(1);
             tracing::info!(why, "connection cut");
@@ -166,15 +167,24 @@ impl Drop for Stay {
     }
 }
 
+/// A connection is heard for so many bytes before others have a turn, and what they were about is seen: of a flood the
+/// library would read a mebibyte in one go.
+const IN_ONE_GO: usize = 16 << 10;
+
 /// Counts what comes in on a connection (G-07).
 pub(super) struct Watched<I> {
     inner: I,
     conduct: Arc<Conduct>,
+    heard: usize,
 }
 
 impl<I> Watched<I> {
     pub(super) fn new(inner: I, conduct: Arc<Conduct>) -> Self {
-        Self { inner, conduct }
+        Self {
+            inner,
+            conduct,
+            heard: 0,
+        }
     }
 }
 
@@ -184,9 +194,18 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
+        if self.heard >= IN_ONE_GO {
+            self.heard = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.inner).poll_read(context, buffer);
         let came = buffer.filled().len().saturating_sub(before);
+        self.heard += came;
+        if outcome.is_pending() {
+            self.heard = 0;
+        }
         if came > 0 {
             self.conduct.count(came);
         }
@@ -217,5 +236,27 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures::poll;
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_floods_lets_others_have_a_turn() {
+        let mut flood = Watched::new(tokio::io::repeat(0), Conduct::new(&Limits::default()));
+        let mut buffer = vec![0; IN_ONE_GO / 4];
+        for round in 0..3 {
+            for _ in 0..4 {
+                assert!(poll!(pin!(flood.read(&mut buffer))).is_ready(), "round {round}");
+            }
+            assert!(poll!(pin!(flood.read(&mut buffer))).is_pending(), "round {round}");
+        }
     }
 }

@@ -196,7 +196,13 @@ where
         // A crowd of one, which is asked only when it has been woken, and not with every packet.
         let mut end = FuturesUnordered::from_iter([end]);
         tokio::select! {
-            _ = NextTurn::new(connection.as_mut()) => return,
+            ended = NextTurn::new(connection.as_mut()) => {
+                if ended.is_err_and(|error| was_too_much(&*error)) {
+                    conduct.cut_for("too_much");
+                    self.place.was_cut();
+                }
+                return;
+            }
             Some(end) = end.next() => if matches!(end, End::Now) { return },
         }
         connection.as_mut().graceful_shutdown();
@@ -218,6 +224,13 @@ where
             () = last => {}
         }
     }
+}
+
+/// Whether the HTTP/2 library ended a connection since the client did too much of something, such as taking requests back.
+fn was_too_much(error: &(dyn std::error::Error + 'static)) -> bool {
+    let calm = |error: &h2::Error| error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM);
+    let mut causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.any(|cause| cause.downcast_ref().is_some_and(calm))
 }
 
 /// Up to a tenth longer, by the client's port, so that those who came together do not all come again together.

@@ -79,10 +79,8 @@ async fn g_01_the_connection_of_a_gateway_has_room_for_everybody() {
     assert_eq!(patient(&server, 600).await, 600);
 }
 
-/// Both frames of a request at once.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn g_02_requests_taken_back_at_once_end_the_connection() {
-    let server = Server::start(Limits::default()).await;
+/// Both frames of a request at once, often. Answers when the connection is closed.
+async fn take_back_at_once(server: &Server) {
     let block = header_block("/hold");
     let mut all = hello();
     for number in 0..50_000 {
@@ -90,13 +88,19 @@ async fn g_02_requests_taken_back_at_once_end_the_connection() {
         all.extend(frame(kind::RST_STREAM, 0, 2 * number + 1, &[0, 0, 0, 8]));
     }
     let (mut reading, mut writing) = say(&server.address, &[]).await.into_split();
-    tokio::spawn(async move { tokio::io::AsyncWriteExt::write_all(&mut writing, &all).await });
+    tokio::spawn(async move { writing.write_all(&all).await });
     let mut sink = Vec::new();
-    let closed = tokio::time::timeout(
+    let closed = timeout(
         Duration::from_secs(5),
         tokio::io::AsyncReadExt::read_to_end(&mut reading, &mut sink),
     );
     assert!(closed.await.is_ok(), "the connection is closed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_02_requests_taken_back_at_once_end_the_connection() {
+    let server = Server::start(Limits::default()).await;
+    take_back_at_once(&server).await;
     println!("G-02 (a): {} handlers started", server.started());
     assert!(server.started() <= 500, "{} handlers started", server.started());
     eventually(|| server.running() == 0).await;
@@ -209,6 +213,25 @@ async fn g_02_refusals_taken_back_end_the_connection() {
     println!("G-02: cut after {asked} refusals");
     assert!(Instant::now() < end, "he goes on for ever");
     assert!(asked < 1_000, "{asked}");
+}
+
+/// Whoever was cut, by us or by the HTTP/2 library, is heard again only after a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_02_who_was_cut_waits_before_he_is_heard_again() {
+    for patiently in [true, false] {
+        let server = Server::start(Limits::default()).await;
+        if patiently {
+            assert!(patient(&server, 2_000).await < 2_000, "he is cut");
+        } else {
+            take_back_at_once(&server).await;
+        }
+        let began = Instant::now();
+        let client = Client::connect(&server.address).await;
+        client.call(Client::request("/"), Bytes::new()).await.unwrap();
+        let waited = began.elapsed();
+        println!("G-02: heard again after {waited:?}");
+        assert!(waited > Duration::from_millis(300) && waited < Duration::from_secs(4));
+    }
 }
 
 /// Somebody who changes their mind now and then is not an attacker.
