@@ -58,10 +58,14 @@ async function visit({ url, password, location, burger }: Task): Promise<string[
     }
   };
   const snapshot = (await until("snapshot")) as { tickets: { orderId: string }[] };
-  check(snapshot.tickets.some((ticket) => ticket.orderId === first.order?.id), "the first order is in the snapshot");
+  // The board of a kitchen that was watched before may be a moment behind. What it does not show yet follows.
+  const shown = snapshot.tickets.some((ticket) => ticket.orderId === first.order?.id);
   const second = await place(newKey());
-  const change = (await until("change")) as { number: bigint; orderId: string };
-  check(change.number === 1n && change.orderId === second.order?.id, "the second order is the first change");
+  const follow = shown ? [second] : [first, second];
+  for (const [index, { order }] of follow.entries()) {
+    const change = (await until("change")) as { number: bigint; orderId: string };
+    check(change.number === BigInt(index + 1) && change.orderId === order?.id, `change ${index + 1} is the next order`);
+  }
   await until("heartbeat");
   await until("heartbeat");
   end.abort();
