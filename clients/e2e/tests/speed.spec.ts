@@ -45,6 +45,8 @@ test("an event costs with 200 open tickets what it costs with a page of them", a
     ].join("\n"),
   );
   expect(late.times.every(Number.isFinite)).toBe(true);
+  // Far above the bar, so that only a real step back fails on a busy machine.
+  expect(p(late.times, 0.95)).toBeLessThan(150);
   // With all of them on the page the thread has no time left, and they are painted seconds later.
   expect(many.all).toBeLessThan(few.all * 1.6);
   expect(p(late.times, 0.5)).toBeLessThan(p(soon.times, 0.5) * 2 + 17);

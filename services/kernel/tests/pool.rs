@@ -69,10 +69,8 @@ async fn g_02_who_leaves_takes_the_connection_with_him_only_where_his_statement_
     let lab = Lab::new(Engine::Postgres, "things", THINGS).await;
     let db = one_connection(&lab).await;
     let mut conn = db.write(Reach::Tenant(HERE)).await.unwrap();
-    let (first, sql) = (
-        backend(&mut conn).await,
-        "INSERT INTO things (tenant_id, id, name) VALUES ($1, $2, 'half')",
-    );
+    let first = backend(&mut conn).await;
+    let sql = "INSERT INTO things (tenant_id, id, name) VALUES ($1, $2, 'half')";
     exec!(&mut conn, sqlx::query(sql).bind(HERE).bind(Uuid::from_u128(9))).unwrap();
     leave(conn, 0.02).await;
     let mut conn = db.write(Reach::Tenant(HERE)).await.unwrap();

@@ -45,13 +45,15 @@ try {
   // Chromium tries to reach its maker's hosts unless it is told not to.
   const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
   browser = await chromium.launch({ executablePath: process.env.MUSTER_CHROMIUM ?? "/usr/bin/chromium", args });
+  let watchedBefore = false;
   const visit = async (url, inject) => {
     const page = await browser.newPage();
     const complaints = [];
     page.on("console", (message) => complaints.push(message.text()));
     await page.goto(url);
     if (inject) await page.evaluate(inject);
-    const outcome = await page.evaluate((task) => globalThis.visit(task).catch((error) => String(error)), task);
+    const outcome = await page.evaluate((task) => globalThis.visit(task).catch((error) => String(error)), { ...task, watchedBefore });
+    watchedBefore = true;
     await page.close();
     return { outcome, complaints: complaints.join("\n") };
   };

@@ -7,7 +7,7 @@ import { KitchenService, WatchKitchenResponse } from "#gen/muster/orders/v1/kitc
 import { DiningOption } from "#gen/muster/orders/v1/station_pb.js";
 import { OrderService } from "#gen/muster/orders/v1/order_service_pb.js";
 
-type Task = { url: string; password: string; location: string; burger: string };
+type Task = { url: string; password: string; location: string; burger: string; watchedBefore: boolean };
 
 function check(truth: unknown, what: string): asserts truth {
   if (!truth) throw new Error(what);
@@ -26,7 +26,7 @@ async function refused(code: Code, reason: string, call: Promise<unknown>, field
   return `${Code[code]} ${reason} ${found.join(", ")}`;
 }
 
-async function visit({ url, password, location, burger }: Task): Promise<string[]> {
+async function visit({ url, password, location, burger, watchedBefore }: Task): Promise<string[]> {
   const transport = createGrpcWebTransport({ baseUrl: url });
   const sessions = createClient(SessionService, transport);
   const orders = createClient(OrderService, transport);
@@ -60,6 +60,7 @@ async function visit({ url, password, location, burger }: Task): Promise<string[
   const snapshot = (await until("snapshot")) as { tickets: { orderId: string }[] };
   // The board of a kitchen that was watched before may be a moment behind. What it does not show yet follows.
   const shown = snapshot.tickets.some((ticket) => ticket.orderId === first.order?.id);
+  check(shown || watchedBefore, "the first order is in the snapshot");
   const second = await place(newKey());
   const follow = shown ? [second] : [first, second];
   for (const [index, { order }] of follow.entries()) {

@@ -27,7 +27,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 const LIST: &str = "/muster.orders.v1.OrderService/ListOrders";
-/// The rates as they are shipped; the lab's own are wider than anybody's.
+/// The bounds as they are shipped; the lab's own are wider than anybody's.
 const SHIPPED: [(&str, &str); 7] = [
     ("MUSTER_GATEWAY__CONNECTIONS_PER_ADDRESS", "50"),
     ("MUSTER_GATEWAY__ADDRESS_PER_SECOND", "200"),
