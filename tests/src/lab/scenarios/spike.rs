@@ -53,8 +53,9 @@ async fn run_it(run: Run) -> Verdict {
     let waiter = Caller::sign_in(stage.site.plain_channel(), SLUG, "sam").await;
     let mut verdict = Verdict::default();
     let length = run.seconds(20);
-    // Caches fill, connections open.
-    stage.load.saturate(AT_ONCE, Duration::from_secs(2)).await;
+    // Caches fill, connections open; for longer, the file fills too.
+    let warming = Duration::from_secs(run.wish("WARM", 2));
+    stage.load.saturate(AT_ONCE, warming).await;
     let before = Capacity::of(&stage, MEASURED_FOR).await;
     let capacity = before.calls;
     verdict.figure("capacity", format!("{capacity:.0}/s"));
