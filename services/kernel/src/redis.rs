@@ -11,6 +11,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use redis::FromRedisValue;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::clock::World;
 use crate::error::Error;
@@ -29,6 +30,8 @@ pub struct Redis {
     client: redis::Client,
     health: Arc<watch::Sender<Health>>,
     world: World,
+    /// What this process says when it rings.
+    name: Uuid,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,6 +67,7 @@ impl Redis {
             pool,
             client,
             health: Arc::new(watch::Sender::new(Health::default())),
+            name: world.new_id(),
             world,
         })
     }
@@ -79,8 +83,13 @@ impl Redis {
     /// Rings a channel. Nobody minds if it is not heard.
     pub async fn publish(&self, channel: &str) {
         let _ = self
-            .run_within::<i64>(LEISURE, redis::cmd("PUBLISH").arg(channel).arg("1"))
+            .run_within::<i64>(LEISURE, redis::cmd("PUBLISH").arg(channel).arg(self.name.as_bytes()))
             .await;
+    }
+
+    /// Whether it was this process that [published](Self::publish) this message.
+    pub fn published(&self, message: &[u8]) -> bool {
+        message == self.name.as_bytes()
     }
 
     /// Hears a channel until the connection breaks, or Redis was away: a connection from before may be a dead one.

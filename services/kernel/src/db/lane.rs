@@ -19,8 +19,8 @@ use super::{DbError, Reach, bounded};
 /// plan one anew takes longer than to run it.
 const SEE: &str =
     "SELECT set_config('app.tenant', $1, false), set_config('plan_cache_mode', 'force_generic_plan', false)";
-/// So many connections at most: two who write and two who ask at a time.
-const MOST: u32 = 4;
+/// So many connections at most: two who write, two who ask and two who read the log at a time.
+const MOST: u32 = 6;
 /// Nobody waits longer for one.
 const WAIT: Duration = Duration::from_secs(2);
 /// One that sat idle for longer is asked whether it is alive before it is used.
@@ -76,7 +76,7 @@ impl Lanes {
             lanes: self.clone(),
             _place: place,
         };
-        let mut line = match self.living().await {
+        let mut line = match self.living(reach).await {
             Some(line) => line,
             None => self.dial().await?,
         };
@@ -91,9 +91,9 @@ impl Lanes {
         Ok(lane)
     }
 
-    async fn living(&self) -> Option<Line> {
+    async fn living(&self, reach: Reach) -> Option<Line> {
         loop {
-            let mut line = self.0.idle.lock().ok()?.pop()?;
+            let mut line = self.idle(reach)?;
             if line.made.elapsed() > LIFE {
                 continue;
             }
@@ -107,6 +107,17 @@ impl Lanes {
             {
                 return Some(line);
             }
+        }
+    }
+
+    /// One that sees these rows already, or else the one that was used longest ago.
+    fn idle(&self, reach: Reach) -> Option<Line> {
+        let mut idle = self.0.idle.lock().ok()?;
+        let sees = idle.iter().rposition(|line| line.reach == Some(reach));
+        match sees {
+            Some(place) => Some(idle.remove(place)),
+            None if idle.is_empty() => None,
+            None => Some(idle.remove(0)),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Doorbell, Position, StoredEvent, end, read_after};
 use crate::clock::World;
@@ -16,6 +17,10 @@ const BATCH: i64 = 500;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// After a ring with nothing to read yet (an older transaction is still open), it is looked at again this soon.
 const RETRY: Duration = Duration::from_millis(5);
+/// So often, before it is left to the next ring.
+const RETRIES: u32 = 4;
+/// Two looks are so far apart at least: where thousands commit in a second, they are read by the dozen.
+const BREATH: Duration = Duration::from_millis(4);
 
 /// Reads one service's log from a position on.
 pub struct Follower {
@@ -23,6 +28,10 @@ pub struct Follower {
     world: World,
     rings: watch::Receiver<u64>,
     position: Position,
+    /// There may be something to read at once.
+    owed: bool,
+    looked: Instant,
+    answered: Instant,
     retries: u32,
 }
 
@@ -42,13 +51,7 @@ pub struct Batch {
 impl Follower {
     /// Follows from after `position`.
     pub fn from(db: Db, world: World, bell: &Doorbell, position: Position) -> Self {
-        Self {
-            db,
-            world,
-            rings: bell.listen(),
-            position,
-            retries: 0,
-        }
+        Self::after(position, (db, world), bell.listen())
     }
 
     /// Follows from the end of the log.
@@ -61,13 +64,21 @@ impl Follower {
         let mut conn = db.read(Reach::System).await?;
         let position = end(&mut conn).await;
         conn.rollback().await;
-        Ok(Self {
+        Ok(Self::after(position?, (db, world), rings))
+    }
+
+    fn after(position: Position, (db, world): (Db, World), rings: watch::Receiver<u64>) -> Self {
+        let now = Instant::now();
+        Self {
             db,
             world,
             rings,
-            position: position?,
+            position,
+            owed: true,
+            looked: now,
+            answered: now,
             retries: 0,
-        })
+        }
     }
 
     /// How far it has read.
@@ -75,7 +86,8 @@ impl Follower {
         self.position
     }
 
-    /// Waits for a ring (or for a while), then reads. The first call reads at once.
+    /// Waits for a ring (or for a while), then reads. The first call reads at once. A batch without events comes twice a second
+    /// at the latest.
     ///
     /// Dropping the future loses nothing.
     ///
@@ -83,26 +95,38 @@ impl Follower {
     /// If the database is out of reach; call again after a pause.
     pub async fn next(&mut self) -> Result<Batch, DbError> {
         loop {
+            self.wait().await;
             let batch = self.read().await?;
             if !batch.events.is_empty() {
-                self.retries = 3;
-                return Ok(batch);
+                self.retries = RETRIES - 1;
             }
-            let wait = if self.retries > 0 { RETRY } else { PATIENCE };
-            self.retries = self.retries.saturating_sub(1);
-            match tokio::time::timeout(wait, self.rings.changed()).await {
-                Ok(Ok(())) => self.retries = 4,
-                // The bell is gone with its service; go on by looking.
-                Ok(Err(_)) => tokio::time::sleep(PATIENCE).await,
-                Err(_) if wait == PATIENCE => return Ok(batch),
-                Err(_) => {}
+            if !batch.events.is_empty() || self.answered.elapsed() >= PATIENCE {
+                self.answered = Instant::now();
+                return Ok(batch);
             }
         }
     }
 
+    /// Until it is time to look again.
+    async fn wait(&mut self) {
+        if self.owed {
+            return;
+        }
+        sleep_until(self.looked + BREATH).await;
+        let wait = if self.retries > 0 { RETRY } else { PATIENCE };
+        match timeout_at(self.looked + wait, self.rings.changed()).await {
+            Ok(Ok(())) => self.retries = RETRIES,
+            // The bell is gone with its service; go on by looking.
+            Ok(Err(_)) => sleep_until(self.looked + PATIENCE).await,
+            Err(_) => self.retries = self.retries.saturating_sub(1),
+        }
+        self.owed = true;
+    }
+
     async fn read(&mut self) -> Result<Batch, DbError> {
         let read_through = self.world.now();
-        let mut conn = self.db.read(Reach::System).await?;
+        // One statement, and for a log that is busy the same one all the time.
+        let mut conn = self.db.glance(Reach::System).await?;
         let events = read_after(&mut conn, self.position, BATCH).await;
         conn.rollback().await;
         let events = events?;
@@ -110,6 +134,7 @@ impl Follower {
             self.position = last.position();
         }
         let more = i64::try_from(events.len()).unwrap_or(i64::MAX) >= BATCH;
+        (self.owed, self.looked) = (more, Instant::now());
         Ok(Batch {
             events,
             position: self.position,
