@@ -63,6 +63,24 @@ async fn backend(conn: &mut Conn) -> i32 {
     asked.unwrap().0
 }
 
+/// A connection goes to who sees the same rows, so that nobody has to say anew whose they are.
+#[tokio::test]
+async fn who_looks_again_gets_the_connection_that_shows_his_rows() {
+    let lab = Lab::new(Engine::Postgres, "things", THINGS).await;
+    let db = one_connection(&lab).await;
+    let (here, there) = (Reach::Tenant(HERE), Reach::Tenant(THERE));
+    let (mut one, mut other) = (db.glance(here).await.unwrap(), db.glance(there).await.unwrap());
+    let (of_here, of_there) = (backend(&mut one).await, backend(&mut other).await);
+    one.rollback().await;
+    other.rollback().await;
+    for (reach, tenant, shows) in [(here, HERE, of_here), (there, THERE, of_there), (here, HERE, of_here)] {
+        let mut conn = db.glance(reach).await.unwrap();
+        assert_eq!(backend(&mut conn).await, shows);
+        assert_eq!(look(&mut conn, tenant).await.unwrap(), (3, 0));
+        conn.rollback().await;
+    }
+}
+
 /// G-02: who asks and leaves again and again does not make us close and open connections all day, nor wait for him.
 #[tokio::test]
 async fn g_02_who_leaves_takes_the_connection_with_him_only_where_his_statement_lasts() {

@@ -1,8 +1,8 @@
 //! PostgreSQL: connections on which every statement is a transaction of its own.
 //!
-//! They serve those who come together ([`Together`](crate::together::Together)), who need no more than one statement. Whose
-//! rows it may see is set for the connection, not for the transaction, and again whenever it is another's turn; so these
-//! connections are never those of the pool, on which a transaction says it itself.
+//! They serve those who come together ([`Together`](crate::together::Together)) and readers of the log, who need no more than
+//! one statement. Whose rows it may see is set for the connection, not for the transaction, and again whenever it is another's
+//! turn; so these connections are never those of the pool, on which a transaction says it itself.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -114,11 +114,8 @@ impl Lanes {
     fn idle(&self, reach: Reach) -> Option<Line> {
         let mut idle = self.0.idle.lock().ok()?;
         let sees = idle.iter().rposition(|line| line.reach == Some(reach));
-        match sees {
-            Some(place) => Some(idle.remove(place)),
-            None if idle.is_empty() => None,
-            None => Some(idle.remove(0)),
-        }
+        let place = sees.or_else(|| (!idle.is_empty()).then_some(0))?;
+        Some(idle.remove(place))
     }
 
     async fn dial(&self) -> Result<Line, DbError> {

@@ -117,7 +117,7 @@ impl Db {
     }
 
     /// A connection for one question that many asked, who come together: it begins nothing, so that the answer costs one
-    /// round trip. For [`Gather`](crate::gather::Gather); there are few of them.
+    /// round trip. For [`Gather`](crate::gather::Gather) and readers of the log; there are few of them.
     ///
     /// # Errors
     /// `UNAVAILABLE` if none is free or can be made in time.

@@ -1,4 +1,5 @@
-//! What a full disk does to units of work that share a transaction. The disk is small here by SQLite's own limit on pages.
+//! Where units of work that share a transaction keep what they may have to undo, and what a full disk does to them. The disk is
+//! small here by SQLite's own limit on pages.
 
 use super::*;
 use crate::db::{Conn, Held};
@@ -57,6 +58,29 @@ async fn a_unit_that_met_a_full_disk_does_nothing_more_and_the_next_one_works() 
     add(&mut next, "next").await.unwrap();
     next.commit().await.unwrap();
     assert_eq!(names(&sqlite).await, ["next"]);
+}
+
+/// Deleted files that this process still writes to, as SQLite makes them.
+fn temporary_files() -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let names = open.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+    names.filter(|name| name.to_string_lossy().contains("etilqs")).count()
+}
+
+#[tokio::test]
+async fn what_a_unit_changes_is_kept_in_memory_until_its_end_and_not_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = small(&folder, 1_000).await;
+    let mut unit = begin(&sqlite).await;
+    for _ in 0..500 {
+        add(&mut unit, &"x".repeat(1_000)).await.unwrap();
+    }
+    unit.commit().await.unwrap();
+    let mut unit = begin(&sqlite).await;
+    let changed = crate::exec!(&mut unit, sqlx::query("UPDATE things SET name = 'y' || name")).unwrap();
+    assert_eq!((changed, temporary_files()), (500, 0));
+    unit.rollback().await;
+    assert!(names(&sqlite).await.iter().all(|name| name.starts_with('x')));
 }
 
 #[tokio::test]
