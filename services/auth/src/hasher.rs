@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::domain::password::normalise;
 use crate::error::Refusal;
 use crate::hash_room::{Room, Rooms};
-use crate::threads::Threads;
+use crate::threads::{Manner, Threads};
 
 /// Memory in KiB, passes, lanes: the least that OWASP and NIST accept. Raise it when the machine can.
 const MEMORY: u32 = 19_456;
@@ -148,12 +148,17 @@ impl Hasher {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(Error::internal)?;
         let (queue, rooms, runtime) = (Arc::clone(&self.queue), self.rooms.clone(), Handle::current());
         // The permits go with the work: a caller who gives up does not make room before the work has ended.
-        let done = self.threads.run(move || {
+        let manner = if is_storm(&queue) {
+            Manner::Humble
+        } else {
+            Manner::Polite
+        };
+        let done = self.threads.run(manner, move || {
             let began = Instant::now();
             let mut room = rooms.take();
             let outcome = work(&mut room);
             drop(place);
-            if queue.available_permits() < QUEUE - STORM {
+            if is_storm(&queue) {
                 rooms.keep(room);
                 runtime.spawn(rest(began.elapsed(), slot));
             } else {
@@ -171,6 +176,10 @@ impl Hasher {
 async fn rest(took: Duration, slot: OwnedSemaphorePermit) {
     sleep(took).await;
     drop(slot);
+}
+
+fn is_storm(queue: &Semaphore) -> bool {
+    queue.available_permits() < QUEUE - STORM
 }
 
 fn slots() -> usize {
