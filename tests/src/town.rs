@@ -125,10 +125,7 @@ impl Town {
             ("MUSTER_GATEWAY__TENANT_PER_SECOND".into(), "20000".into()),
             ("MUSTER_GATEWAY__TENANT_BURST".into(), "20000".into()),
             ("MUSTER_GATEWAY__CONNECTIONS_PER_ADDRESS".into(), "2000".into()),
-            (
-                "MUSTER_LOG__FILTER".into(),
-                "info,muster::access=warn,sqlx=warn,h2=warn".into(),
-            ),
+            ("MUSTER_LOG__FILTER".into(), "info,muster::access=warn,sqlx=warn".into()),
         ];
         for name in ["cluster", "master"] {
             let path = folder.path().join(name);

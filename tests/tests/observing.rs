@@ -80,7 +80,7 @@ async fn one_request_is_one_trace_and_one_line_and_no_secret() {
     let settings = [
         ("MUSTER_TRACE__OTLP_ENDPOINT", endpoint.as_str()),
         ("MUSTER_TRACE__PER_MILLE", "1000"),
-        ("MUSTER_LOG__FILTER", "debug,h2=warn,hyper=warn"),
+        ("MUSTER_LOG__FILTER", "debug,hyper=warn"),
     ];
     let town = Town::with_settings(Shape::Split, &settings).await;
     let waiter = Caller::sign_in(town.channel().await, "juniper", "sam").await;

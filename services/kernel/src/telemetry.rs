@@ -91,11 +91,16 @@ fn logs(config: &Config) -> Result<Logs, tracing_subscriber::filter::ParseError>
     filtered(json.with_span_list(false).fmt_fields(Fields), &config.log.filter)
 }
 
+/// HTTP/2's library warns of each frame that it does not expect: who sends nothing else would fill the disk with lines, 20 MiB
+/// a second (RELIABILITY G-07). Whoever wants to hear it names it in the filter.
+const QUIET: &str = "h2=error";
+
 /// Levels by module, as almost all filters are, cost nothing where a span begins; what looks into spans does.
 fn filtered<L>(layer: L, filter: &str) -> Result<Logs, tracing_subscriber::filter::ParseError>
 where
     L: Layer<Registry> + Send + Sync,
 {
+    let filter = format!("{QUIET},{filter}");
     match filter.parse::<Targets>() {
         Ok(targets) => Ok(layer.with_filter(targets).boxed()),
         Err(_) => Ok(layer.with_filter(EnvFilter::try_new(filter)?).boxed()),
@@ -133,4 +138,38 @@ fn trace_provider(
         .with_resource(resource.build())
         .build();
     Ok(Some(provider))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fields::tests::Paper;
+    use super::*;
+
+    /// What is logged under this filter of a frame that was not expected, and by us.
+    fn logged(filter: &str) -> Vec<String> {
+        let (paper, layer) = (Paper::default(), tracing_subscriber::fmt::layer().without_time());
+        let pen = paper.clone();
+        let layer = layer.with_ansi(false).with_writer(move || pen.clone());
+        let subscriber = Registry::default().with(filtered(layer, filter).unwrap());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::warn!(target: "h2::proto::ping_pong", "a frame");
+            tracing::warn!(target: "muster_kernel::edge", "a connection");
+        });
+        let said = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        said.lines().map(|line| line.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn g_07_who_sends_frames_that_nobody_expects_writes_no_lines() {
+        let (frame, connection) = (
+            "WARN h2::proto::ping_pong: a frame",
+            "WARN muster_kernel::edge: a connection",
+        );
+        let defaults: toml::Table = include_str!("config/default.toml").parse().unwrap();
+        let default = defaults["log"]["filter"].as_str().unwrap();
+        for filter in [default, "info", "warn", "debug", "info,muster_kernel[{role}]=debug"] {
+            assert_eq!(logged(filter), [connection], "{filter}");
+        }
+        assert_eq!(logged("info,h2=warn"), [frame, connection], "who wants it hears it");
+    }
 }

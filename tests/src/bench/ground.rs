@@ -57,7 +57,7 @@ impl Ground {
         set("MODE", "production".into());
         set("ISSUER", ISSUER.into());
         set("DATA_DIR", self.path("data").display().to_string());
-        set("LOG__FILTER", "info,muster::access=warn,sqlx=warn,h2=warn".into());
+        set("LOG__FILTER", "info,muster::access=warn,sqlx=warn".into());
         set("GATEWAY__LISTEN", self.gateway());
         for kind in ["TENANT", "PRINCIPAL", "ADDRESS", "PUBLIC"] {
             set(&format!("GATEWAY__{kind}_PER_SECOND"), "1000000".into());

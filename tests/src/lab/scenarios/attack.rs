@@ -41,6 +41,8 @@ const SHIPPED: [(&str, &str); 7] = [
 const BREATH: Duration = Duration::from_millis(500);
 /// Memory that an attack may cost, in KiB.
 const MOST_KIB: u64 = 16 << 10;
+/// What an attack may make us log, in KiB: it is no way to fill a disk.
+const MOST_LOGGED_KIB: u64 = 1 << 10;
 
 async fn run_it(run: Run) -> Verdict {
     let options = Options {
@@ -104,10 +106,10 @@ fn look(name: &str, window: &Window, said: &str, around: &[Window], verdict: &mu
         calm.max(NOTHING).mul_f64(factor),
         window.cores - idle,
     );
-    let (now, grown) = (spread(&mut window.times.clone()), window.grown);
+    let (now, grown, logged) = (spread(&mut window.times.clone()), window.grown, window.logged);
     verdict.figure(
         format!("under {name}"),
-        format!("{now}; p99 around it {calm:?}; {said}; {cores:+.2} cores, {grown} KiB more"),
+        format!("{now}; p99 around it {calm:?}; {said}; {cores:+.2} cores, {grown} KiB more, {logged} KiB logged"),
     );
     verdict.must(!said.is_empty() && !said.starts_with("0 connections"), || {
         format!("{item}: {name}: the attacker did nothing: {said:?}")
@@ -119,6 +121,9 @@ fn look(name: &str, window: &Window, said: &str, around: &[Window], verdict: &mu
     verdict.must(failed == 0, || format!("{item}: under {name} {failed} calls failed"));
     verdict.must(cores <= 1.0, || format!("{item}: {name} costs {cores:.2} cores"));
     verdict.must(grown <= MOST_KIB, || format!("{item}: {name} costs {grown} KiB"));
+    verdict.must(logged <= MOST_LOGGED_KIB, || {
+        format!("{item}: {name} makes us log {logged} KiB")
+    });
 }
 
 /// People at work for a while, and what it took.
@@ -127,6 +132,7 @@ struct Window {
     asked: usize,
     cores: f64,
     grown: u64,
+    logged: u64,
 }
 
 impl Window {
@@ -139,6 +145,7 @@ impl Window {
             asked,
             cores: after.since(&before, plan.length),
             grown: after.memory.saturating_sub(before.memory),
+            logged: after.logged.saturating_sub(before.logged),
         }
     }
 }

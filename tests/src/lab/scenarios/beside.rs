@@ -39,19 +39,28 @@ pub struct Used {
     cpu: Duration,
     /// Memory in use now, in KiB.
     pub memory: u64,
+    /// What they have logged, in KiB.
+    pub logged: u64,
     at: Instant,
 }
 
 impl Used {
     /// Of all of them together.
     pub async fn of(site: &Site) -> Self {
-        let (mut cpu, mut memory) = (Duration::ZERO, 0);
+        let (mut cpu, mut memory, mut logged) = (Duration::ZERO, 0, 0);
         for roles in site.crew.roles() {
             cpu += site.crew.cpu(roles).await;
             memory += site.crew.memory(roles).await;
+            let log = tokio::fs::metadata(site.town.log_path(roles)).await;
+            logged += log.map_or(0, |log| log.len() >> 10);
         }
         let at = Instant::now();
-        Self { cpu, memory, at }
+        Self {
+            cpu,
+            memory,
+            logged,
+            at,
+        }
     }
 
     /// Cores in use since then, of which at least so long was meant to pass.
