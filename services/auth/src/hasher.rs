@@ -147,12 +147,12 @@ impl Hasher {
     ) -> Result<T, Error> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(Error::internal)?;
         let (queue, rooms, runtime) = (Arc::clone(&self.queue), self.rooms.clone(), Handle::current());
-        // The permits go with the work: a caller who gives up does not make room before the work has ended.
         let manner = if is_storm(&queue) {
             Manner::Humble
         } else {
             Manner::Polite
         };
+        // The permits go with the work: a caller who gives up does not make room before the work has ended.
         let done = self.threads.run(manner, move || {
             let began = Instant::now();
             let mut room = rooms.take();

@@ -7,7 +7,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use muster_kernel::Error;
-use thread_priority::unix::{NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy};
+use thread_priority::unix::{
+    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_schedule_policy,
+};
 use thread_priority::{ThreadPriority, thread_native_id};
 use tokio::sync::oneshot;
 
@@ -93,7 +95,10 @@ fn work(manner: Manner, waiting: &Mutex<Receiver<Job>>) {
 fn stand_back(manner: Manner) {
     if manner == Manner::Humble {
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        if let Err(cause) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+        let outcome = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+        // It asks for the usual niceness too, which a process that was started politely may not have.
+        let is_idle = thread_schedule_policy().is_ok_and(|policy| policy == idle);
+        if let (Err(cause), false) = (outcome, is_idle) {
             tracing::warn!(%cause, "passwords of many are hashed as those of few are");
         }
     }
@@ -104,8 +109,6 @@ fn stand_back(manner: Manner) {
 
 #[cfg(test)]
 mod tests {
-    use thread_priority::unix::thread_schedule_policy;
-
     use super::*;
 
     /// The niceness of the thread that asks, as the system has it.

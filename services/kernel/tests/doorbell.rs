@@ -42,9 +42,11 @@ async fn a_thousand_rings_are_a_few_for_others_and_none_for_who_rang() {
         Doorbell::new(service, Some(redis())),
         Doorbell::new(service, Some(redis())),
     );
-    let (own, mut other) = (here.listen(), there.listen());
+    let (mut own, mut other) = (here.listen(), there.listen());
     until_heard(&here, &mut other).await;
-    until_heard(&there, &mut here.listen()).await;
+    until_heard(&there, &mut own).await;
+    // What the other told before it was heard may still be on its way.
+    while timeout(Duration::from_millis(500), own.changed()).await.is_ok() {}
     let third = redis();
     let mut told = third.subscribe(&format!("muster:log:{service}")).await.unwrap();
     let before = *own.borrow();

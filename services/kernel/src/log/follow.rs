@@ -98,7 +98,7 @@ impl Follower {
             self.wait().await;
             let batch = self.read().await?;
             if !batch.events.is_empty() {
-                self.retries = RETRIES - 1;
+                self.retries = RETRIES;
             }
             if !batch.events.is_empty() || self.answered.elapsed() >= PATIENCE {
                 self.answered = Instant::now();
