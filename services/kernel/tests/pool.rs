@@ -81,6 +81,27 @@ async fn who_looks_again_gets_the_connection_that_shows_his_rows() {
     }
 }
 
+/// Whoever looks at everything there is, as `muster check` does, may take an hour; the next one on that connection may not.
+#[tokio::test]
+async fn a_survey_takes_its_time_and_nobody_after_it_does() {
+    let lab = Lab::new(Engine::Postgres, "things", THINGS).await;
+    let db = one_connection(&lab).await;
+    let mut survey = db.survey(Reach::System).await.unwrap();
+    let surveyed = (backend(&mut survey).await, patience(&mut survey).await, survey.limit());
+    survey.rollback().await;
+    let mut read = db.read(Reach::System).await.unwrap();
+    let usual = (backend(&mut read).await, patience(&mut read).await, read.limit());
+    assert_eq!((surveyed.0, surveyed.1.as_str()), (usual.0, "0"));
+    assert_ne!(usual.1, "0");
+    assert!(surveyed.2 > usual.2 * 100, "{:?} and {:?}", surveyed.2, usual.2);
+}
+
+/// How long a statement may take, as the server has it.
+async fn patience(conn: &mut Conn) -> String {
+    let asked: Result<(String,), DbError> = on!(conn, |c| sqlx::query_as("SHOW statement_timeout").fetch_one(c));
+    asked.unwrap().0
+}
+
 /// G-02: who asks and leaves again and again does not make us close and open connections all day, nor wait for him.
 #[tokio::test]
 async fn g_02_who_leaves_takes_the_connection_with_him_only_where_his_statement_lasts() {

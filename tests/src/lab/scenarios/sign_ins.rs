@@ -46,6 +46,7 @@ async fn run_it(run: Run) -> Verdict {
     shift(&stage, orders(Duration::from_secs(4))).await;
     let (mut peace, _) = shift(&stage, orders(length)).await;
     verdict.figure("orders in peace", spread(&mut peace));
+    verdict.figure("processors are shared", shared_by().await);
     let limit = p99(&peace).max(NOTHING).mul_f64(1.5);
     let before = Used::of(&stage.site).await.memory;
     let attack = Attack {
@@ -80,6 +81,16 @@ async fn run_it(run: Run) -> Verdict {
     }
     verdict.and(stage.judge().await);
     verdict
+}
+
+/// Between what the system shares the processors. Where each session has a part of its own, as each server process of
+/// PostgreSQL is one, a thread that stands back does so among its own session's only.
+async fn shared_by() -> &'static str {
+    let setting = tokio::fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled").await;
+    match setting.as_deref().map(str::trim) {
+        Ok("1") => "session by session (kernel.sched_autogroup_enabled = 1)",
+        _ => "thread by thread",
+    }
 }
 
 /// Keeps the most memory that the installation had.
