@@ -24,6 +24,7 @@ pub mod idempotency;
 pub mod identity;
 mod link;
 pub mod log;
+pub mod one_by_one;
 pub mod page;
 pub mod redis;
 mod relay;

@@ -3,11 +3,13 @@
 //! A handler reads and writes through it and appends events to it. State, events and idempotency record are committed
 //! together by the [`Door`](crate::door::Door), or not at all; nothing else commits.
 
+use std::any::Any;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::clock::World;
-use crate::db::closing::{Check, Closing, Insert};
+use crate::db::closing::{Check, Closing, Write};
 use crate::db::{Conn, Db, Reach};
 use crate::error::Error;
 use crate::idempotency::{self, Record, Records};
@@ -28,11 +30,12 @@ pub struct UnitOfWork {
     conn: Option<Conn>,
     now: DateTime<Utc>,
     checks: Vec<Check>,
-    inserts: Vec<Insert>,
+    writes: Vec<Write>,
     events: Vec<NewEvent>,
     records: Option<Records>,
     replay: Option<Record>,
     undone: Vec<Box<dyn FnOnce() + Send + Sync>>,
+    kept: Vec<Box<dyn Any + Send + Sync>>,
 }
 
 /// Ends a handler or a unit whose request was answered before; it never reaches the caller.
@@ -58,11 +61,12 @@ impl UnitOfWork {
             conn: None,
             now,
             checks: Vec::new(),
-            inserts: Vec::new(),
+            writes: Vec::new(),
             events: Vec::new(),
             records: None,
             replay: None,
             undone: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -141,13 +145,13 @@ impl UnitOfWork {
         self.checks.push(check);
     }
 
-    /// Inserts a row; in a grouped unit at its end.
+    /// Writes a row; in a grouped unit at its end.
     ///
     /// # Errors
-    /// The insert's own answer if there is such a row, or if the database is out of reach.
-    pub async fn insert(&mut self, row: Insert) -> Result<(), Error> {
+    /// The row's own answer if it is passed over, or if the database is out of reach.
+    pub async fn write(&mut self, row: Write) -> Result<(), Error> {
         if self.is_grouped() {
-            self.inserts.push(row);
+            self.writes.push(row);
             return Ok(());
         }
         let tenant = self.tenant()?;
@@ -205,6 +209,11 @@ impl UnitOfWork {
         self.undone.push(Box::new(undo));
     }
 
+    /// Keeps something until all that this unit does is written, or none of it: its [turn](crate::one_by_one::Turn).
+    pub fn keep(&mut self, what: impl Any + Send + Sync) {
+        self.kept.push(Box::new(what));
+    }
+
     /// Adds an event. It is written when the unit commits.
     pub fn append(&mut self, event: NewEvent) {
         self.events.push(event);
@@ -221,8 +230,9 @@ impl UnitOfWork {
 
     /// Writes the events and the answer, and commits.
     pub(crate) async fn commit(mut self, answer: Option<&Record>) -> Result<(), Error> {
-        let undone = std::mem::take(&mut self.undone);
+        let (undone, kept) = (std::mem::take(&mut self.undone), std::mem::take(&mut self.kept));
         let committed = self.write_and_commit(answer).await;
+        drop(kept);
         if committed.as_ref().is_err_and(|error| error.reason != "OUTCOME_UNKNOWN") {
             undone.into_iter().for_each(|undo| undo());
         }
@@ -230,7 +240,7 @@ impl UnitOfWork {
     }
 
     async fn write_and_commit(mut self, answer: Option<&Record>) -> Result<(), Error> {
-        let nothing = self.inserts.is_empty() && self.events.is_empty() && answer.is_none();
+        let nothing = self.writes.is_empty() && self.events.is_empty() && answer.is_none();
         if self.conn.is_none() && nothing {
             return Ok(());
         }
@@ -254,7 +264,7 @@ impl UnitOfWork {
 
     /// Everything that is to be written, for the group.
     fn close(self, answer: Option<&Record>) -> Result<Closing, Error> {
-        let nobodys = self.inserts.is_empty() && self.events.is_empty();
+        let nobodys = self.writes.is_empty() && self.events.is_empty();
         Ok(Closing {
             tenant: if nobodys { Uuid::nil() } else { self.tenant()? },
             record: self.record_of(answer)?,
@@ -262,7 +272,7 @@ impl UnitOfWork {
             request_id: self.request_id,
             at: self.now,
             checks: self.checks,
-            inserts: self.inserts,
+            writes: self.writes,
             events: self.events,
         })
     }
@@ -276,8 +286,8 @@ impl UnitOfWork {
 
     async fn write_out(&mut self, answer: Option<&Record>) -> Result<(), Error> {
         let events = std::mem::take(&mut self.events);
-        let (checks, inserts) = (std::mem::take(&mut self.checks), std::mem::take(&mut self.inserts));
-        let nobodys = events.is_empty() && inserts.is_empty();
+        let (checks, writes) = (std::mem::take(&mut self.checks), std::mem::take(&mut self.writes));
+        let nobodys = events.is_empty() && writes.is_empty();
         let tenant = if nobodys { Uuid::nil() } else { self.tenant()? };
         let row = self.record_of(answer)?;
         let actor = self.caller.actor();
@@ -291,8 +301,8 @@ impl UnitOfWork {
         for check in checks {
             check.run(conn, tenant).await?;
         }
-        for insert in inserts {
-            insert.run(conn, tenant).await?;
+        for write in writes {
+            write.run(conn, tenant).await?;
         }
         let mut left = log::Left::default();
         left.add(&cause, &events, row.as_ref());
@@ -312,5 +322,6 @@ impl UnitOfWork {
         if let Some(conn) = self.conn.take() {
             conn.rollback().await;
         }
+        self.kept.clear();
     }
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::join_all;
 use muster_kernel::db::Reach;
-use muster_kernel::db::closing::{Check, Insert};
+use muster_kernel::db::closing::{Check, Write};
 use muster_kernel::db::many::{Does, Kind, Many, Value};
 use muster_kernel::db::migrate::Step;
 use muster_kernel::gather::Gather;
@@ -43,8 +43,8 @@ static STILL: Many = Many {
     does: Does::Hold(" FOR SHARE OF things"),
 };
 
-fn thing(id: Uuid, name: &str) -> Insert {
-    Insert {
+fn thing(id: Uuid, name: &str) -> Write {
+    Write {
         many: &INSERT,
         values: vec![Value::Uuid(id), Value::Text(name.to_owned().into())],
         taken: || Error::already_exists("THING_EXISTS", "there is such a thing"),
@@ -64,7 +64,7 @@ async fn add(lab: &Lab, tenant: Uuid, id: Uuid, name: &str, seen: Option<Check>)
     if let Some(check) = seen {
         unit.require(check);
     }
-    unit.insert(thing(id, name)).await?;
+    unit.write(thing(id, name)).await?;
     unit.append(NewEvent {
         payload: name.into(),
         ..NewEvent::new("test.added", id, 1, &())

@@ -11,6 +11,7 @@ pub mod store;
 
 use std::sync::Arc;
 
+use muster_kernel::one_by_one::OneByOne;
 use muster_kernel::service::{Deps, Service, Task};
 use muster_proto::orders::v1::menu_service_server::MenuServiceServer;
 use muster_proto::orders::v1::order_service_server::OrderServiceServer;
@@ -24,6 +25,7 @@ use crate::hub::Hub;
 use crate::rpc::{Api, Kitchen};
 use crate::store::numbers::Numbers;
 use crate::store::seen::SeenLocations;
+use crate::store::seen_order::SeenOrders;
 use crate::store::shop::Shelf;
 
 /// The service: its routes and its background tasks.
@@ -33,6 +35,8 @@ pub fn create(deps: Deps) -> Service {
     let hub = Arc::new(Hub::new(db, world, bell, shelf.rows().clone()));
     let api = Api {
         seen: SeenLocations::new(deps.db.clone()),
+        orders: SeenOrders::new(deps.db.clone()),
+        turns: OneByOne::default(),
         numbers: Numbers::default(),
         door: deps.door.clone(),
         pages: deps.pages.clone(),

@@ -13,14 +13,14 @@ use crate::error::Error;
 use crate::idempotency;
 use crate::log::NewEvent;
 
-/// A row to insert. A statement that passes over rows that are there already (`ON CONFLICT … DO NOTHING`) says with
-/// `taken` what the caller is then told.
-pub struct Insert {
+/// A row to write. A statement that passes over rows that are there already (`ON CONFLICT … DO NOTHING`), or that somebody
+/// else has changed since (`WHERE version = new.read_at`), says with `taken` what the caller is then told.
+pub struct Write {
     /// The statement.
     pub many: &'static Many,
     /// The values behind the tenant.
     pub values: Vec<Value<'static>>,
-    /// The answer when there is such a row.
+    /// The answer when the row was passed over.
     pub taken: fn() -> Error,
 }
 
@@ -40,13 +40,13 @@ pub(crate) struct Closing {
     pub(crate) request_id: String,
     pub(crate) at: DateTime<Utc>,
     pub(crate) checks: Vec<Check>,
-    pub(crate) inserts: Vec<Insert>,
+    pub(crate) writes: Vec<Write>,
     pub(crate) events: Vec<NewEvent>,
     pub(crate) record: Option<idempotency::Row>,
 }
 
-impl Insert {
-    /// Inserts the row by itself.
+impl Write {
+    /// Writes the row by itself.
     pub(crate) async fn run(&self, conn: &mut Conn, tenant: Uuid) -> Result<(), Error> {
         match self.many.run(conn, &[(tenant, &self.values)]).await? {
             0 => Err((self.taken)()),

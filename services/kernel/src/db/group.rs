@@ -3,14 +3,16 @@
 //! A commit waits for the disk, and a statement costs a round trip. So that many small units do not each pay for all of
 //! it, what they left ([`Closing`]) is written together: one statement per kind of row and one commit, or on PostgreSQL one
 //! statement for all of it. If anything is wrong with a group, who was answered before is set aside and the others are
-//! written without them: after an outage, half of those who come have come before. If it is something else, each is written
-//! alone, so that a unit can only spoil its own work. Units that wait while others are written form the next group; one that
+//! written without them: after an outage, half of those who come have come before. If it is something else, each half is
+//! written by itself, and so on down to the unit that it lies with, so that a unit can only spoil its own work. Units that wait while others are written form the next group; one that
 //! comes alone is written at once.
 
 use std::collections::HashSet;
 
+use uuid::Uuid;
+
 use super::closing::{Closing, overtaken};
-use super::many::{Many, Part, Row};
+use super::many::{Many, Part, Row, Value};
 use super::{DbEngine, DbError, Reach};
 use crate::error::Error;
 use crate::together::{Together, Unserved};
@@ -23,7 +25,7 @@ pub(crate) struct Group(Together<Closing, Result<(), Error>>);
 /// What stands in the way of a group.
 enum Fault {
     Database(DbError),
-    /// A row of one of its units exists, to which this statement belongs.
+    /// A row of one of its units was passed over by this statement.
     Taken(&'static Many),
 }
 
@@ -40,7 +42,7 @@ impl Group {
     /// behind; later, all of it or nothing.
     ///
     /// # Errors
-    /// As a transaction of its own would: `CONFLICT`, the insert's own answer, or that the database is out of reach. And
+    /// As a transaction of its own would: `CONFLICT`, the row's own answer, or that the database is out of reach. And
     /// that the same request was answered before ([`uow::replay`]).
     pub(crate) async fn write(&self, closing: Closing) -> Result<(), Error> {
         self.0.serve(closing).await.unwrap_or_else(|unserved| {
@@ -55,12 +57,10 @@ impl Group {
 
 /// What each unit is answered.
 async fn outcomes(db: &DbEngine, group: &[&Closing]) -> Vec<Result<(), Error>> {
-    let Err(fault) = write_together(db, group).await else {
-        return group.iter().map(|_| Ok(())).collect();
+    let fault = match outcome_of_all(db, group).await {
+        Ok(outcomes) => return outcomes,
+        Err(fault) => fault,
     };
-    if let Some(each) = fault.of_everybody() {
-        return group.iter().map(|_| Err(each().into())).collect();
-    }
     let answered = answered_before(db, group).await;
     if !answered.contains(&true) {
         return write_apart(db, group, fault).await;
@@ -76,17 +76,41 @@ async fn outcomes(db: &DbEngine, group: &[&Closing]) -> Vec<Result<(), Error>> {
     answered.into_iter().map(answer).collect()
 }
 
-/// Each unit alone, to learn of which one the fault is.
+/// Writes a group, and answers each of it the same; or what is wrong with one of it.
+async fn outcome_of_all(db: &DbEngine, group: &[&Closing]) -> Result<Vec<Result<(), Error>>, Fault> {
+    let Err(fault) = write_together(db, group).await else {
+        return Ok(group.iter().map(|_| Ok(())).collect());
+    };
+    let each = match fault.of_everybody() {
+        Some(each) => each,
+        None => return Err(fault),
+    };
+    Ok(group.iter().map(|_| Err(each().into())).collect())
+}
+
+/// Each half of a group by itself, to learn of which unit the fault is; and a unit alone, to learn what it is.
 async fn write_apart(db: &DbEngine, group: &[&Closing], fault: Fault) -> Vec<Result<(), Error>> {
-    if let ([unit], false) = (group, db.is_postgres()) {
-        return vec![Err(fault.of_one(unit))];
+    if let [unit] = group {
+        return vec![write_alone(db, unit, fault).await];
     }
     let mut outcomes = Vec::with_capacity(group.len());
-    for unit in group {
-        let written = write(db, std::slice::from_ref(unit)).await;
-        outcomes.push(written.map_err(|fault| fault.of_one(unit)));
+    let (some, others) = group.split_at(group.len() / 2);
+    for half in [some, others] {
+        outcomes.extend(match outcome_of_all(db, half).await {
+            Ok(outcomes) => outcomes,
+            Err(fault) => Box::pin(write_apart(db, half, fault)).await,
+        });
     }
     outcomes
+}
+
+/// A unit that spoils even a group of one. What is wrong is not to be seen where it was written as one statement.
+async fn write_alone(db: &DbEngine, unit: &Closing, fault: Fault) -> Result<(), Error> {
+    if !db.is_postgres() {
+        return Err(fault.of_one(unit));
+    }
+    let written = write(db, &[unit]).await;
+    written.map_err(|fault| fault.of_one(unit))
 }
 
 /// Which units were answered before, or stand behind one with the same key. If that is not to be learnt, none.
@@ -123,9 +147,9 @@ impl Fault {
         match self {
             Self::Database(error) => error.into(),
             Self::Taken(many) => {
-                let mut inserts = closing.inserts.iter();
-                let taken = inserts.find(|insert| std::ptr::eq(insert.many, many));
-                taken.map_or_else(|| overtaken().into(), |insert| (insert.taken)())
+                let mut writes = closing.writes.iter();
+                let taken = writes.find(|write| std::ptr::eq(write.many, many));
+                taken.map_or_else(|| overtaken().into(), |write| (write.taken)())
             }
         }
     }
@@ -155,7 +179,7 @@ async fn write_together(db: &DbEngine, group: &[&Closing]) -> Result<(), Fault> 
 async fn write_as_one(db: &DbEngine, group: &[&Closing]) -> Result<(), DbError> {
     let left = log::Left::of(group);
     let mut parts = checks(group);
-    parts.extend(inserts(group));
+    parts.extend(writes(group));
     parts.extend(left.parts());
     let mut conn = db.glance(reach_of(group)).await?;
     let written = conn.run_as_one(&parts).await;
@@ -176,7 +200,7 @@ async fn write(db: &DbEngine, group: &[&Closing]) -> Result<(), Fault> {
                 return Err(Fault::Database(overtaken()));
             }
         }
-        for Part { many, rows } in inserts(group) {
+        for Part { many, rows } in writes(group) {
             if many.run(&mut conn, &rows).await? < rows.len() {
                 return Err(Fault::Taken(many));
             }
@@ -202,11 +226,24 @@ fn checks<'g>(group: &[&'g Closing]) -> Vec<Part<'g>> {
     by_statement(all.filter(|(many, row)| known.insert((std::ptr::from_ref(*many), *row))))
 }
 
-fn inserts<'g>(group: &[&'g Closing]) -> Vec<Part<'g>> {
-    by_statement(group.iter().flat_map(|unit| {
-        let inserts = unit.inserts.iter();
-        inserts.map(|insert| (insert.many, (unit.tenant, insert.values.as_slice())))
-    }))
+/// In the order of their ids, so that two groups that change the same rows do not wait for each other.
+fn writes<'g>(group: &[&'g Closing]) -> Vec<Part<'g>> {
+    let mut parts = by_statement(group.iter().flat_map(|unit| {
+        let writes = unit.writes.iter();
+        writes.map(|write| (write.many, (unit.tenant, write.values.as_slice())))
+    }));
+    for part in &mut parts {
+        part.rows.sort_by_key(|(tenant, values)| (*tenant, id_of(values)));
+    }
+    parts
+}
+
+/// The id of a row, where it comes first.
+fn id_of(values: &[Value<'_>]) -> Option<Uuid> {
+    match values.first() {
+        Some(Value::Uuid(id)) => Some(*id),
+        _ => None,
+    }
 }
 
 /// Rows of the same statement together, in the order in which the statements come first.

@@ -9,7 +9,7 @@ use crate::domain::order::course;
 
 /// Makes the kitchen wait with a course.
 pub async fn hold(api: &Api, unit: &mut UnitOfWork, request: &HoldCourseRequest) -> Result<HoldCourseResponse, Error> {
-    let (order, open) = book::open(api, unit, &request.order_id).await?;
+    let (order, open) = book::look_up(api, unit, &request.order_id).await?;
     let events = course::hold(&order, request.course)?;
     let order = book::update(unit, &open.kitchen, order, events).await?;
     Ok(HoldCourseResponse { order: Some(order) })
@@ -17,7 +17,7 @@ pub async fn hold(api: &Api, unit: &mut UnitOfWork, request: &HoldCourseRequest)
 
 /// Sends a held course to the kitchen.
 pub async fn fire(api: &Api, unit: &mut UnitOfWork, request: &FireCourseRequest) -> Result<FireCourseResponse, Error> {
-    let (order, open) = book::open(api, unit, &request.order_id).await?;
+    let (order, open) = book::look_up(api, unit, &request.order_id).await?;
     let events = course::fire(&order, request.course)?;
     let order = book::update(unit, &open.kitchen, order, events).await?;
     Ok(FireCourseResponse { order: Some(order) })

@@ -7,8 +7,9 @@ use muster_proto::orders::v1::{GetOrderRequest, GetOrderResponse};
 use super::{Api, book};
 
 /// One order.
-pub async fn handle(_: &Api, unit: &mut UnitOfWork, request: &GetOrderRequest) -> Result<GetOrderResponse, Error> {
+pub async fn handle(api: &Api, unit: &mut UnitOfWork, request: &GetOrderRequest) -> Result<GetOrderResponse, Error> {
+    let seen = book::see(api, unit, &request.order_id).await?;
     Ok(GetOrderResponse {
-        order: Some(book::read(unit, &request.order_id).await?),
+        order: Some(seen.order.clone()),
     })
 }

@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use muster_kernel::Error;
 use muster_kernel::door::Door;
+use muster_kernel::one_by_one::OneByOne;
 use muster_kernel::page::Pages;
 use muster_kernel::uow::UnitOfWork;
 use uuid::Uuid;
@@ -36,8 +37,10 @@ pub use watch_kitchen::Kitchen;
 
 use crate::error::OrdersError;
 use crate::hub::Hub;
+use crate::store::by_id::Key;
 use crate::store::numbers::Numbers;
-use crate::store::seen::{Key, SeenLocations};
+use crate::store::seen::SeenLocations;
+use crate::store::seen_order::SeenOrders;
 use crate::store::shop::{Open, Shelf};
 use crate::store::stock::Levels;
 use crate::store::{id, location};
@@ -53,13 +56,33 @@ pub struct Api {
     pub shelf: Shelf,
     /// Locations, their menu's revision and stock, for units that share a transaction.
     pub seen: SeenLocations,
+    /// Orders as they are, for units that share a transaction.
+    pub orders: SeenOrders,
+    /// Who changes what somebody else is changing waits for his turn.
+    pub turns: OneByOne<(Uuid, Thing)>,
     /// The short numbers of new orders.
     pub numbers: Numbers,
     /// The kitchens that are watched.
     pub hub: Arc<Hub>,
 }
 
+/// What is changed by one after the other, of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Thing {
+    /// An order.
+    Order(Uuid),
+    /// What is left of an item at a location.
+    Level(Uuid, Uuid),
+}
+
 impl Api {
+    /// Waits until nobody else in this process changes a thing. First of all: who waits holds nothing.
+    async fn wait(&self, unit: &mut UnitOfWork, thing: Thing) -> Result<(), Error> {
+        let turn = self.turns.turn((unit.tenant()?, thing)).await;
+        unit.keep(turn);
+        Ok(())
+    }
+
     /// The location of a request, for a caller who works there.
     async fn open(&self, unit: &mut UnitOfWork, location_id: &str) -> Result<Open, Error> {
         let (tenant, location) = (unit.tenant()?, id(location_id)?);

@@ -9,7 +9,7 @@ use crate::domain::order::moving::move_order;
 
 /// Gives an order another table or server.
 pub async fn handle(api: &Api, unit: &mut UnitOfWork, request: &MoveOrderRequest) -> Result<MoveOrderResponse, Error> {
-    let (order, open) = book::open(api, unit, &request.order_id).await?;
+    let (order, open) = book::look_up(api, unit, &request.order_id).await?;
     let events = move_order(&order, &request.table, request.server.as_ref())?;
     let order = book::update(unit, &open.kitchen, order, events).await?;
     Ok(MoveOrderResponse { order: Some(order) })

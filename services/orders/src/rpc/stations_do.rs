@@ -21,7 +21,7 @@ async fn act(
     order_id: &str,
     decide: impl FnOnce(&Kitchen, &Order) -> Decided<Vec<Event>>,
 ) -> Result<Option<KitchenResult>, Error> {
-    let (order, open) = book::hold(api, unit, order_id).await?;
+    let (order, open) = book::look_up(api, unit, order_id).await?;
     let events = decide(&open.kitchen, &order)?;
     let order = book::update(unit, &open.kitchen, order, events).await?;
     Ok(Some(result(&order, &open.kitchen)))

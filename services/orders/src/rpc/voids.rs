@@ -4,13 +4,14 @@ use muster_kernel::Error;
 use muster_kernel::uow::UnitOfWork;
 use muster_proto::orders::v1::{Order, VoidItemsRequest, VoidItemsResponse, VoidOrderRequest, VoidOrderResponse};
 
-use super::{Api, book, stock};
+use super::{Api, Thing, book, stock};
 use crate::domain::order::void::{Void, void_items, void_order};
+use crate::store::id;
 use crate::store::shop::Open;
 
 /// Takes lines back.
 pub async fn items(api: &Api, unit: &mut UnitOfWork, request: &VoidItemsRequest) -> Result<VoidItemsResponse, Error> {
-    let (order, open) = book::open(api, unit, &request.order_id).await?;
+    let (order, open) = take(api, unit, &request.order_id).await?;
     let void = void_items(&order, &request.items, &request.reason)?;
     Ok(VoidItemsResponse {
         order: Some(write(unit, &open, order, void).await?),
@@ -19,11 +20,16 @@ pub async fn items(api: &Api, unit: &mut UnitOfWork, request: &VoidItemsRequest)
 
 /// Takes the whole order back.
 pub async fn order(api: &Api, unit: &mut UnitOfWork, request: &VoidOrderRequest) -> Result<VoidOrderResponse, Error> {
-    let (order, open) = book::open(api, unit, &request.order_id).await?;
+    let (order, open) = take(api, unit, &request.order_id).await?;
     let void = void_order(&order, &request.reason);
     Ok(VoidOrderResponse {
         order: Some(write(unit, &open, order, void).await?),
     })
+}
+
+async fn take(api: &Api, unit: &mut UnitOfWork, order_id: &str) -> Result<(Order, Open), Error> {
+    api.wait(unit, Thing::Order(id(order_id)?)).await?;
+    book::open(api, unit, order_id).await
 }
 
 async fn write(unit: &mut UnitOfWork, open: &Open, order: Order, void: Void) -> Result<Order, Error> {

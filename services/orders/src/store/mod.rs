@@ -1,6 +1,7 @@
 //! SQL: one text for both engines. Every function takes the tenant.
 
 pub mod board;
+pub mod by_id;
 pub mod listing;
 pub mod location;
 pub mod menu;
@@ -8,6 +9,7 @@ pub mod menu_cache;
 pub mod numbers;
 pub mod order;
 pub mod seen;
+pub mod seen_order;
 pub mod shop;
 pub mod station;
 pub mod stock;

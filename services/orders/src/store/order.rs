@@ -2,9 +2,9 @@
 
 use muster_kernel::Error;
 use muster_kernel::db::Conn;
-use muster_kernel::db::closing::Insert;
+use muster_kernel::db::closing::Write;
 use muster_kernel::db::many::{Does, Kind, Many, Value};
-use muster_kernel::{exec, on};
+use muster_kernel::on;
 use muster_proto::orders::v1::Order;
 use prost::Message;
 use uuid::Uuid;
@@ -54,7 +54,7 @@ static INSERT: Many = Many {
 ///
 /// # Errors
 /// If one of its ids is not a UUID.
-pub fn new_row(order: &Order, on_board: bool) -> Result<Insert, Error> {
+pub fn new_row(order: &Order, on_board: bool) -> Result<Write, Error> {
     let values = vec![
         Value::Uuid(id(&order.id)?),
         Value::Uuid(id(&order.location_id)?),
@@ -68,35 +68,51 @@ pub fn new_row(order: &Order, on_board: bool) -> Result<Insert, Error> {
         Value::Long(order.version),
         Value::Bytes(order.encode_to_vec().into()),
     ];
-    Ok(Insert {
+    Ok(Write {
         many: &INSERT,
         values,
         taken: || OrdersError::OrderExists.into(),
     })
 }
 
-/// Writes an order over the version that it was read at.
+/// An order that somebody else has changed since it was read is passed over.
+static CHANGE: Many = Many {
+    columns: &[
+        ("id", Kind::Uuid),
+        ("read_at", Kind::Long),
+        ("status", Kind::Int),
+        ("on_board", Kind::Bool),
+        ("updated_at", Kind::Long),
+        ("bumped_at", Kind::Long),
+        ("version", Kind::Long),
+        ("state", Kind::Bytes),
+    ],
+    text: "UPDATE orders SET status = new.status, on_board = new.on_board, updated_at = new.updated_at, \
+           bumped_at = new.bumped_at, version = new.version, state = new.state FROM new \
+           WHERE orders.tenant_id = new.tenant_id AND orders.id = new.id AND orders.version = new.read_at",
+    does: Does::Write,
+};
+
+/// The row of an order, over the version that it was read at. The answer is `CONFLICT` when somebody else was quicker.
 ///
 /// # Errors
-/// `CONFLICT` when somebody else was quicker, or if the database is out of reach.
-pub async fn update(conn: &mut Conn, tenant: Uuid, order: &Order, read_at: i64, on_board: bool) -> Result<(), Error> {
-    let sql = "UPDATE orders SET status = $4, on_board = $5, updated_at = $6, bumped_at = $7, version = $8, state = $9 \
-               WHERE tenant_id = $1 AND id = $2 AND version = $3";
-    let (key, state) = (id(&order.id)?, order.encode_to_vec());
-    let written = exec!(
-        conn,
-        sqlx::query(sql)
-            .bind(tenant)
-            .bind(key)
-            .bind(read_at)
-            .bind(order.status)
-            .bind(on_board)
-            .bind(micros(order.updated_at.as_ref()))
-            .bind(bumped_at(order))
-            .bind(order.version)
-            .bind(state.as_slice())
-    )?;
-    if written == 1 { Ok(()) } else { Err(overtaken()) }
+/// If its id is not a UUID.
+pub fn changed_row(order: &Order, read_at: i64, on_board: bool) -> Result<Write, Error> {
+    let values = vec![
+        Value::Uuid(id(&order.id)?),
+        Value::Long(read_at),
+        Value::Int(order.status),
+        Value::Bool(on_board),
+        Value::Long(micros(order.updated_at.as_ref())),
+        Value::Long(bumped_at(order)),
+        Value::Long(order.version),
+        Value::Bytes(order.encode_to_vec().into()),
+    ];
+    Ok(Write {
+        many: &CHANGE,
+        values,
+        taken: overtaken,
+    })
 }
 
 /// The last short number of a location and day of business, or 0.

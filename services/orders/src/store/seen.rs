@@ -10,17 +10,15 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use muster_kernel::Error;
-use muster_kernel::db::many::{Does, Kind, Many, Value};
-use muster_kernel::db::{Conn, Db, Reach};
+use muster_kernel::db::Db;
+use muster_kernel::db::many::{Does, Kind, Many};
 use muster_kernel::gather::{Answers, Gather};
 use uuid::Uuid;
 
+use super::by_id::{self, Key};
 use super::decode;
 use super::location::Location;
 use super::stock::{Kept, Levels, by_item};
-
-/// A location and its tenant.
-pub type Key = (Uuid, Uuid);
 
 /// So many locations are remembered.
 const MOST: u64 = 10_000;
@@ -101,28 +99,9 @@ struct Row {
 }
 
 async fn read(db: &Db, keys: &[Key]) -> Answers<Key, Arc<Seen>> {
-    // The database guards the tenant of questions that have one; rows of several are told apart by theirs.
-    let (tenant, _) = keys.first().copied().unwrap_or_default();
-    let alike = keys.iter().all(|(other, _)| *other == tenant);
-    let reach = if alike { Reach::Tenant(tenant) } else { Reach::System };
-    let mut conn = db.glance(reach).await?;
-    let seen = read_in(&mut conn, keys).await;
-    conn.rollback().await;
-    seen
-}
-
-async fn read_in(conn: &mut Conn, keys: &[Key]) -> Answers<Key, Arc<Seen>> {
-    let asked: Vec<_> = keys
-        .iter()
-        .map(|(tenant, location)| (*tenant, [Value::Uuid(*location)]))
-        .collect();
-    let asked: Vec<_> = asked
-        .iter()
-        .map(|(tenant, values)| (*tenant, values.as_slice()))
-        .collect();
     let mut levels: HashMap<Key, Vec<Kept>> = HashMap::new();
     let mut places: HashMap<Key, (Location, i64)> = HashMap::new();
-    for row in SEEN.fetch::<Row>(conn, &asked).await? {
+    for row in by_id::find::<Row>(db, &SEEN, keys).await? {
         let key = (row.tenant_id, row.location.id);
         if let (Some(id), Some(state)) = (row.level_id, row.state) {
             let level = decode(&state)?;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use muster_kernel::identity::Caller;
+use muster_kernel::one_by_one::OneByOne;
 use muster_kernel::testing::{Lab, owner};
 use muster_orders::hub::Hub;
 use muster_orders::rpc::Api;
 use muster_orders::store::location::Location;
 use muster_orders::store::numbers::Numbers;
 use muster_orders::store::seen::SeenLocations;
+use muster_orders::store::seen_order::SeenOrders;
 use muster_orders::store::shop::Shelf;
 use muster_orders::store::{self, location};
 use muster_proto::orders::v1::kitchen_service_server::KitchenService;
@@ -149,6 +151,8 @@ impl Diner {
         Self {
             api: Api {
                 seen: SeenLocations::new(deps.db.clone()),
+                orders: SeenOrders::new(deps.db.clone()),
+                turns: OneByOne::default(),
                 numbers: Numbers::default(),
                 door,
                 pages,

@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod at_once;
 mod diner;
 mod kitchen;
 mod listing;

@@ -32,10 +32,11 @@ both_engines!(
         let mut order = diner.lunch().await;
         order.version = 2;
         let mut unit = diner.lab.unit_of(TENANT);
-        let conn = unit.conn().await.unwrap();
-        order::update(conn, TENANT, &order, 1, true).await.unwrap();
-        let late = order::update(conn, TENANT, &order, 1, true).await.unwrap_err();
+        let over_the_first = || order::changed_row(&order, 1, true).unwrap();
+        unit.write(over_the_first()).await.unwrap();
+        let late = unit.write(over_the_first()).await.unwrap_err();
         assert_eq!(late.reason, "CONFLICT");
+        let conn = unit.conn().await.unwrap();
         assert_eq!(order::find(conn, OTHER, Uuid::from_u128(100)).await.unwrap(), None);
         assert_eq!(
             order::last_number(conn, TENANT, HERE, &order.business_date)
@@ -43,7 +44,7 @@ both_engines!(
                 .unwrap(),
             order.number
         );
-        let again = unit.insert(order::new_row(&order, true).unwrap()).await.unwrap_err();
+        let again = unit.write(order::new_row(&order, true).unwrap()).await.unwrap_err();
         assert_eq!(again.reason, "ORDER_EXISTS");
     }
 );
@@ -128,7 +129,8 @@ both_engines!(
         let check = async |conn: &mut muster_kernel::db::Conn| muster_orders::check(conn).await.unwrap();
         let mut conn = diner.lab.deps.db.write(muster_kernel::db::Reach::System).await.unwrap();
         assert_eq!(check(&mut conn).await, Vec::<String>::new());
-        order::update(&mut conn, TENANT, &order, 2, true).await.unwrap();
+        let row = order::changed_row(&order, 2, true).unwrap();
+        row.many.run(&mut conn, &[(TENANT, &row.values)]).await.unwrap();
         assert_eq!(
             check(&mut conn).await,
             [format!("order {}: its row is not the fold of its events", id(100))]
