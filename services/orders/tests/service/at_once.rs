@@ -55,12 +55,12 @@ both_engines!(
         let diner = crowd(lab).await;
         let changes = ORDERS.map(async |order| {
             let (grilled, fried) = ([1000 + order], [2000 + order]);
-            let (one, two, three) = tokio::join!(
+            let (one, two, moved) = tokio::join!(
                 diner.bump(order, grill(), &grilled),
                 diner.bump(order, fry(), &fried),
                 move_to(&diner, order, "7"),
             );
-            (one.unwrap(), two.unwrap(), three.unwrap());
+            assert!(one.is_ok() && two.is_ok() && moved.is_ok(), "{one:?} {two:?} {moved:?}");
         });
         Box::pin(join_all(changes)).await;
         for order in ORDERS {
