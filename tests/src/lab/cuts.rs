@@ -130,8 +130,8 @@ impl House {
             data,
         };
         house.before = [
-            house.count("orders", "idempotency").await,
-            house.count("auth", "idempotency").await,
+            house.count("orders", "idempotency").await.expect("a count"),
+            house.count("auth", "idempotency").await.expect("a count"),
         ];
         // Counting may have moved something between the files.
         house.disk = Disk::of(&house.data).expect("the data can be read");
@@ -228,28 +228,36 @@ impl House {
                 Err(status) => report.faults.push(format!("asked again, it is refused: {status:?}")),
             }
         }
+        if let Err(error) = self.compare(report).await {
+            report.faults.push(format!("a file cannot be read: {error}"));
+        }
+        let findings = self.town.check().await.unwrap_or_else(|text| text);
+        report.check(findings.trim() == "every promise is kept", || findings.clone());
+    }
+
+    /// What the files have, with what was acknowledged.
+    async fn compare(&self, report: &mut Report) -> sqlx::Result<()> {
         for (service, kept) in [("orders", &self.history.orders), ("auth", &self.history.people)] {
-            let told = self.ids(service, "aggregate_id", "events").await;
+            let told = self.ids(service, "aggregate_id", "events").await?;
             let lost = kept.difference(&told).count();
             report.check(lost == 0, || {
                 format!("{service}: {lost} of {} acknowledged changes are lost", kept.len())
             });
         }
         // An order, its events and its answer: all of them or none.
-        let rows = self.ids("orders", "id", "orders").await;
+        let rows = self.ids("orders", "id", "orders").await?;
         let lost = self.history.orders.difference(&rows).count();
         report.check(lost == 0, || format!("{lost} acknowledged orders are lost"));
         for (service, before, kept) in [
             ("orders", self.before[0], self.history.orders.len()),
             ("auth", self.before[1], self.history.people.len()),
         ] {
-            let records = self.count(service, "idempotency").await - before;
+            let records = self.count(service, "idempotency").await? - before;
             report.check(usize::try_from(records) == Ok(kept), || {
                 format!("{service}: {kept} changes, and {records} answers kept")
             });
         }
-        let findings = self.town.check().await.unwrap_or_else(|text| text);
-        report.check(findings.trim() == "every promise is kept", || findings.clone());
+        Ok(())
     }
 
     fn token(&self, wish: Wish) -> String {
@@ -260,35 +268,25 @@ impl House {
         waiter.expect("somebody").clone()
     }
 
-    async fn ids(&self, service: &str, column: &str, table: &str) -> HashSet<Uuid> {
+    async fn ids(&self, service: &str, column: &str, table: &str) -> sqlx::Result<HashSet<Uuid>> {
         let sql = format!("SELECT {column} FROM {table}");
-        let mut conn = self.connect(service).await;
-        let rows: Vec<(Uuid,)> = sqlx::query_as(AssertSqlSafe(sql))
-            .fetch_all(&mut conn)
-            .await
-            .expect("the rows");
-        conn.close().await.expect("closed");
-        rows.into_iter().map(|(id,)| id).collect()
+        let mut conn = self.connect(service).await?;
+        let rows: Vec<(Uuid,)> = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut conn).await?;
+        conn.close().await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
-    async fn count(&self, service: &str, table: &str) -> i64 {
+    async fn count(&self, service: &str, table: &str) -> sqlx::Result<i64> {
         let sql = format!("SELECT COUNT(*) FROM {table}");
-        let mut conn = self.connect(service).await;
-        let (count,): (i64,) = sqlx::query_as(AssertSqlSafe(sql))
-            .fetch_one(&mut conn)
-            .await
-            .expect("a count");
-        conn.close().await.expect("closed");
-        count
+        let mut conn = self.connect(service).await?;
+        let (count,): (i64,) = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(&mut conn).await?;
+        conn.close().await?;
+        Ok(count)
     }
 
-    async fn connect(&self, service: &str) -> sqlx::SqliteConnection {
+    async fn connect(&self, service: &str) -> sqlx::Result<sqlx::SqliteConnection> {
         let path = self.data.join(format!("{service}.db"));
-        SqliteConnectOptions::new()
-            .filename(path)
-            .connect()
-            .await
-            .expect("the file opens")
+        SqliteConnectOptions::new().filename(path).connect().await
     }
 }
 

@@ -51,8 +51,8 @@ static SEEN: Many = Many {
     text: "SELECT o.tenant_id, o.id AS order_id, o.state, l.id, l.version, l.name, l.zone, l.currency, l.open, \
            l.kitchen_revision, COALESCE(m.revision, 0) AS menu_revision FROM new \
            JOIN orders AS o USING (tenant_id, id) \
-           JOIN locations AS l ON l.tenant_id = o.tenant_id AND l.id = o.location_id \
-           LEFT JOIN menu_revisions AS m ON m.tenant_id = o.tenant_id",
+           JOIN locations AS l ON l.tenant_id = new.tenant_id AND l.id = o.location_id \
+           LEFT JOIN menu_revisions AS m ON m.tenant_id = new.tenant_id",
     does: Does::Find,
 };
 
