@@ -49,10 +49,10 @@ impl SeenOrders {
 static SEEN: Many = Many {
     columns: &[("id", Kind::Uuid)],
     text: "SELECT o.tenant_id, o.id AS order_id, o.state, l.id, l.version, l.name, l.zone, l.currency, l.open, \
-           l.kitchen_revision, COALESCE(m.revision, 0) AS menu_revision FROM new \
-           JOIN orders AS o USING (tenant_id, id) \
-           JOIN locations AS l ON l.tenant_id = new.tenant_id AND l.id = o.location_id \
-           LEFT JOIN menu_revisions AS m ON m.tenant_id = new.tenant_id",
+           l.kitchen_revision, COALESCE((SELECT m.revision FROM menu_revisions AS m \
+           WHERE m.tenant_id = new.tenant_id), 0) AS menu_revision FROM new \
+           JOIN orders AS o ON o.tenant_id = new.tenant_id AND o.id = new.id \
+           JOIN locations AS l ON l.tenant_id = new.tenant_id AND l.id = o.location_id",
     does: Does::Find,
 };
 
