@@ -9,6 +9,8 @@ use muster_kernel::clock::World;
 use muster_kernel::db::Place;
 use muster_kernel::db::migrate::Target;
 use muster_kernel::testing::postgres_database;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
 use tokio::process::Child;
 use tonic::transport::{Channel, Endpoint};
@@ -294,6 +296,21 @@ impl Town {
             self.kill(&roles).await;
         }
         self.start_all().await;
+    }
+
+    /// Has the disk be done with what laying all this out has left. It would be written half a minute later, in the middle of
+    /// what is measured, and every commit would wait for it.
+    ///
+    /// # Panics
+    /// Where the owner of the database may not ask for a checkpoint (`pg_checkpoint`).
+    pub async fn settle(&self) {
+        if let Some(url) = self.setting("MUSTER_DATABASE__OWNER_URL") {
+            let options: PgConnectOptions = url.parse().expect("a URL");
+            let mut conn = options.connect().await.expect("the database answers");
+            conn.execute("CHECKPOINT").await.expect("the owner may ask for it");
+            conn.close().await.expect("closed");
+        }
+        let _ = tokio::process::Command::new("sync").status().await;
     }
 
     /// One of the settings.

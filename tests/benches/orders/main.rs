@@ -85,6 +85,7 @@ async fn main() {
         let town = Town::with_settings(shape, &many).await;
         let shop = Shop::open(&town).await;
         let bare = Bare::open(&town).await;
+        town.settle().await;
         for clients in [16, 64] {
             println!("\n{name}, {clients} at once");
             measure(name, &shop, &bare, clients, &mut aims).await;

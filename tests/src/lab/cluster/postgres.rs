@@ -49,7 +49,7 @@ impl Postgres {
             server.execute("postgres", format!("{role}'{}'", server.secret)).await;
         }
         server
-            .execute("postgres", "GRANT pg_monitor TO muster".to_owned())
+            .execute("postgres", "GRANT pg_monitor, pg_checkpoint TO muster".to_owned())
             .await;
         server
     }

@@ -116,9 +116,7 @@ impl Stage {
         let token = Caller::sign_in(site.plain_channel(), SLUG, "kenji").await.token;
         let load = Load::sign_in(&site, clients).await;
         let watchers = (0..screens).map(|_| Watcher::open(&site, &token)).collect();
-        // The system would write what laying all this out left behind half a minute later, in the middle of what is measured,
-        // and every commit would wait for it.
-        let _ = tokio::process::Command::new("sync").status().await;
+        site.town.settle().await;
         Self {
             site,
             load,
