@@ -11,6 +11,7 @@ use muster_proto::orders::v1::{
 use muster_tests::client::Caller;
 use muster_tests::stories::two_burgers;
 use muster_tests::town::Town;
+use tonic::{Code, Status};
 use uuid::Uuid;
 
 use super::{Pace, WINDOW};
@@ -54,7 +55,8 @@ impl Shop {
             let mut times = Vec::new();
             while Instant::now() < ends {
                 let started = Instant::now();
-                self.one(client, if spread { client } else { 0 }).await;
+                let placed = self.one(client, if spread { client } else { 0 }).await;
+                placed.expect("an order is placed");
                 times.push(started.elapsed());
             }
             times
@@ -63,7 +65,7 @@ impl Shop {
     }
 
     /// So many orders a second, whether or not those before were answered; times count from when each should have been
-    /// sent.
+    /// sent. Who is refused is as badly off as who waits for all of it.
     pub async fn place_at(&self, rate: f64) -> Pace {
         let started = Instant::now();
         let every = Duration::from_secs_f64(1.0 / rate);
@@ -71,18 +73,21 @@ impl Shop {
         let work = (0..count).map(|number| async move {
             let due = started + every * number;
             tokio::time::sleep_until(due.into()).await;
-            self.one(number as usize, number as usize).await;
-            due.elapsed()
+            match self.one(number as usize, number as usize).await {
+                Ok(()) => due.elapsed(),
+                Err(status) if status.code() == Code::ResourceExhausted => WINDOW,
+                Err(status) => panic!("an order is placed: {status:?}"),
+            }
         });
         Pace::of(join_all(work).await, WINDOW)
     }
 
-    async fn one(&self, client: usize, restaurant: usize) {
+    async fn one(&self, client: usize, restaurant: usize) -> Result<(), Status> {
         let key = format!("bench-{}", self.next.fetch_add(1, Ordering::Relaxed));
         let order = self.orders[restaurant % self.orders.len()].clone();
         let waiter = &self.waiters[client % self.waiters.len()];
         let placed = waiter.call_once::<_, PlaceOrderResponse>(PLACE, &key, order).await;
-        placed.expect("an order is placed");
+        placed.map(drop)
     }
 }
 

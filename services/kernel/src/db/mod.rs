@@ -38,6 +38,9 @@ use crate::idempotency::{self, Found};
 pub const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
 /// What looks at everything there is may take so long for each statement: nobody waits for it but an operator.
 const SURVEY_LIMIT: Duration = Duration::from_secs(3600);
+/// And it may read tables from end to end.
+const UNHURRIED: &str = "SELECT set_config('statement_timeout', '0', true), set_config('enable_seqscan', 'on', true), \
+                         set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)";
 
 /// Where a service keeps its data.
 #[derive(Debug, Clone)]
@@ -110,7 +113,7 @@ impl Db {
     pub async fn survey(&self, reach: Reach) -> Result<Conn, DbError> {
         let mut conn = self.read(reach).await?;
         if conn.is_postgres() {
-            crate::exec!(&mut conn, sqlx::query("SET LOCAL statement_timeout = 0"))?;
+            crate::exec!(&mut conn, sqlx::query(UNHURRIED))?;
         }
         conn.limit = SURVEY_LIMIT;
         Ok(conn)

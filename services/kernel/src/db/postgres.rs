@@ -43,6 +43,10 @@ pub(super) fn options(service: &str, url: &str) -> Result<PgConnectOptions, Erro
         // Lists are read from their index until the page is full. Of a table that was never analysed PostgreSQL believes
         // that a tenant has a row or two, and sorts the million it has.
         ("enable_sort", "off"),
+        // And that to read a table from end to end is as good as to look a row up by its key: all that is asked has a key.
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
         // Compiling takes longer than anything that is asked here, and is tried wherever a sort cannot be helped.
         ("jit", "off"),
     ]))
